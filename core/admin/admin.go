@@ -1,0 +1,221 @@
+// Package admin is the operator's HTTP port: is the process alive, is it ready, how are the plugins.
+// It owns the address and the forms of the answers; what they say comes from the functions of
+// [Config]. It imports nothing of core, and no client of a protocol ever comes here.
+//
+//	GET /health       200 while the process lives
+//	GET /ready        200, or 503 with the reasons
+//	GET /api/plugins  a list of [PluginStatus]
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+)
+
+// PluginStatus is an element of GET /api/plugins.
+type PluginStatus struct {
+	Name     string `json:"name"`     // the label of the plugin's block
+	PID      int    `json:"pid"`      // of the serving process; 0: there is none
+	State    string `json:"state"`    // a word of the plugin host's
+	Restarts uint64 `json:"restarts"` // after deaths
+	Culprits uint64 `json:"culprits"` // events that ended the plugin each time, whose sessions were closed
+	Sessions int    `json:"sessions"`
+	Links    int    `json:"links"`
+	Error    string `json:"error,omitempty"` // what is wrong
+	Mend     string `json:"mend,omitempty"`  // what to do about it
+}
+
+// Config is what a [Server] needs.
+type Config struct {
+	// Address is host:port of the loopback; port 0 takes a free one.
+	Address string
+	Logger  *slog.Logger // nil: nothing is logged
+	// Plugins lists the plugins; nil: there are none. It is called by several goroutines.
+	Plugins func() []PluginStatus
+	// Ready lists why the node is not ready, nothing when it is; nil: it is. It is called by several
+	// goroutines.
+	Ready func() []string
+}
+
+// Server is the admin port. Make it with [New]; its methods are safe for concurrent use.
+type Server struct {
+	cfg  Config
+	http *http.Server
+
+	mu sync.Mutex
+	ln net.Listener // guarded by mu
+}
+
+// New returns a server that does not listen yet.
+func New(cfg Config) *Server {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{cfg: cfg}
+	s.http = &http.Server{
+		Handler:           s.handler(),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    8 << 10,
+		ErrorLog:          slog.NewLogLogger(cfg.Logger.With("listener", "admin").Handler(), slog.LevelDebug),
+	}
+	return s
+}
+
+// ErrNotLoopback is why [Server.Listen] refuses an address.
+var ErrNotLoopback = errors.New("the admin address is open to other machines and has no auth; use 127.0.0.1")
+
+// Listen binds the address. One beyond the loopback is refused with [ErrNotLoopback].
+func (s *Server) Listen() error {
+	addr, err := net.ResolveTCPAddr("tcp", s.cfg.Address)
+	if err != nil {
+		return fmt.Errorf("admin address %q: %w", s.cfg.Address, err)
+	}
+	if !addr.IP.IsLoopback() {
+		return fmt.Errorf("admin address %q: %w", s.cfg.Address, ErrNotLoopback)
+	}
+	ln, err := net.ListenTCP("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("admin address %q: %w", s.cfg.Address, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ln != nil {
+		_ = ln.Close()
+		return errors.New("the admin address was bound before")
+	}
+	s.ln = ln
+	return nil
+}
+
+// Addr is the address that is listened on, nil before [Server.Listen].
+func (s *Server) Addr() net.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ln == nil {
+		return nil
+	}
+	return s.ln.Addr()
+}
+
+// Serve serves until [Server.Close], and then returns nil, or until the address fails.
+func (s *Server) Serve() error {
+	s.mu.Lock()
+	ln := s.ln
+	s.mu.Unlock()
+	if ln == nil {
+		return errors.New("the admin address is not bound yet")
+	}
+	if err := s.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve the admin address: %w", err)
+	}
+	return nil
+}
+
+// closeTimeout bounds the answers that are on their way when the server closes.
+const closeTimeout = time.Second
+
+// Close closes the address and waits, not for long, for answers on their way.
+func (s *Server) Close() {
+	s.mu.Lock()
+	ln := s.ln
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if s.http.Shutdown(ctx) != nil {
+		_ = s.http.Close()
+	}
+	if ln != nil {
+		_ = ln.Close() // it is not the HTTP server's when Serve was not called
+	}
+}
+
+func (s *Server) handler() http.Handler {
+	routes := map[string]http.HandlerFunc{
+		"/health":      s.health,
+		"/ready":       s.ready,
+		"/api/plugins": s.plugins,
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Content-Type-Options", "nosniff")
+		serve := routes[r.URL.Path]
+		switch {
+		case serve == nil:
+			http.Error(w, "not found", http.StatusNotFound)
+		case r.Method != http.MethodGet && r.Method != http.MethodHead:
+			h.Set("Allow", "GET, HEAD")
+			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+		case strings.HasPrefix(r.URL.Path, "/api/") && !loopbackName(r.Host):
+			// A page of another site that had its own name point here.
+			http.Error(w, "ask for this by a loopback address", http.StatusForbidden)
+		default:
+			serve(w, r)
+		}
+	})
+}
+
+func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
+	s.write(w, http.StatusOK, struct {
+		Status string `json:"status"`
+	}{"ok"})
+}
+
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+	answer := struct {
+		Ready   bool     `json:"ready"`
+		Reasons []string `json:"reasons,omitempty"`
+	}{}
+	if s.cfg.Ready != nil {
+		answer.Reasons = s.cfg.Ready()
+	}
+	status := http.StatusServiceUnavailable
+	if answer.Ready = len(answer.Reasons) == 0; answer.Ready {
+		status = http.StatusOK
+	}
+	s.write(w, status, answer)
+}
+
+func (s *Server) plugins(w http.ResponseWriter, _ *http.Request) {
+	list := []PluginStatus{} // an empty list is [], not null
+	if s.cfg.Plugins != nil {
+		list = append(list, s.cfg.Plugins()...)
+	}
+	s.write(w, http.StatusOK, list)
+}
+
+func (s *Server) write(w http.ResponseWriter, status int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		s.cfg.Logger.Error("admin answer failed", "err", err)
+		http.Error(w, "internal error", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(body, '\n')) // whoever asked may have gone
+}
+
+func loopbackName(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = strings.TrimSuffix(strings.TrimPrefix(hostport, "["), "]")
+	}
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}

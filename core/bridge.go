@@ -1,0 +1,352 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/protocol-bridge/bridge/core/admin"
+	"github.com/protocol-bridge/bridge/core/auth"
+	"github.com/protocol-bridge/bridge/core/config"
+	"github.com/protocol-bridge/bridge/core/listen"
+	"github.com/protocol-bridge/bridge/core/pluginhost"
+	"github.com/protocol-bridge/bridge/core/route"
+	"github.com/protocol-bridge/bridge/core/session"
+	"github.com/protocol-bridge/bridge/core/upstream"
+	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
+)
+
+// Options are what Run gets beside the configuration.
+type Options struct {
+	Logger  *slog.Logger
+	Version string
+	// Builtin is the command that starts a built-in plugin of that type; false when there is none.
+	Builtin func(typ string) ([]string, bool)
+	// Replace asks, with each value, for all plugins' processes to be replaced, live; nil: never.
+	Replace <-chan struct{}
+	// Started, when set, is called once everything serves, with the addresses by listener name and
+	// the admin's under "admin".
+	Started func(addresses map[string]string)
+}
+
+// bridge is a running configuration.
+type bridge struct {
+	cfg       *config.Config
+	opt       Options
+	log       *slog.Logger
+	engine    *Engine
+	auths     map[*config.Auth]auth.Backend
+	upstreams map[*config.Upstream]upstream.Pool
+	listeners []*listener
+	admin     *admin.Server
+	draining  atomic.Bool
+}
+
+type listener struct {
+	cfg    *config.Listener
+	server *listen.Server
+	routes atomic.Pointer[route.Table]
+}
+
+// ConfigError is a fault of the configuration that shows only once a plugin has described itself.
+type ConfigError struct{ Diagnostics *config.Diagnostics }
+
+func (e *ConfigError) Error() string { return e.Diagnostics.Error() }
+
+// Run serves a configuration until ctx ends, then drains, and returns nil. An error means that it
+// could not start; a fault of the configuration is a [ConfigError].
+func Run(ctx context.Context, cfg *config.Config, opt Options) error {
+	b := &bridge{cfg: cfg, opt: opt, log: opt.Logger}
+	b.engine = NewEngine(EngineConfig{Logger: opt.Logger, Version: opt.Version})
+	err := b.start(ctx)
+	if err == nil {
+		b.wait(ctx)
+		b.drain()
+	}
+	b.stop()
+	return err
+}
+
+// Validate checks a configuration with the plugins' own blocks: it starts the plugins, and opens no
+// port.
+func Validate(ctx context.Context, cfg *config.Config, opt Options) error {
+	b := &bridge{cfg: cfg, opt: opt, log: opt.Logger}
+	b.engine = NewEngine(EngineConfig{Logger: opt.Logger, Version: opt.Version})
+	defer b.stop()
+	if err := b.makeBackends(); err != nil {
+		return err
+	}
+	return errors.Join(b.tryPlugins(ctx)...)
+}
+
+// wait replaces plugins when asked to, until ctx ends.
+func (b *bridge) wait(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-b.opt.Replace:
+		}
+		for _, p := range b.engine.Plugins() {
+			if err := p.Replace(ctx); err != nil {
+				b.log.Error("plugin is not replaced, the old process serves on", "plugin", p.Label(), "err", err)
+			}
+		}
+	}
+}
+
+// start brings everything up in order; what an error leaves half done, stop undoes.
+func (b *bridge) start(ctx context.Context) error {
+	if err := b.makeBackends(); err != nil {
+		return err
+	}
+	if err := b.startPlugins(ctx); err != nil {
+		return err
+	}
+	if err := b.startListeners(); err != nil {
+		return err
+	}
+	addresses := make(map[string]string)
+	if a := b.cfg.Admin; a != nil {
+		b.admin = admin.New(admin.Config{Address: a.Address, Logger: b.log, Plugins: b.pluginStatus, Ready: b.ready})
+		if err := b.admin.Listen(); err != nil {
+			return err
+		}
+		go b.serve("admin", b.admin.Serve)
+		addresses["admin"] = b.admin.Addr().String()
+	}
+	for _, l := range b.listeners {
+		go b.serve(l.cfg.Name, l.server.Serve)
+		addresses[l.cfg.Name] = l.server.Addr().String()
+		b.log.Info("listening", "listener", l.cfg.Name, "address", l.server.Addr().String())
+	}
+	if b.opt.Started != nil {
+		b.opt.Started(addresses)
+	}
+	return nil
+}
+
+func (b *bridge) serve(name string, serve func() error) {
+	if err := serve(); err != nil && !b.draining.Load() {
+		b.log.Error("listener ended", "listener", name, "err", err)
+	}
+}
+
+func (b *bridge) makeBackends() error {
+	b.auths = make(map[*config.Auth]auth.Backend)
+	for _, a := range b.cfg.Auths {
+		var tokens []auth.Token
+		for _, t := range a.Static.Tokens {
+			tokens = append(tokens, auth.Token{Token: t.Token.Reveal(), UserID: t.UserID})
+		}
+		b.auths[a] = auth.NewStatic(a.Ref(), tokens)
+	}
+	b.upstreams = make(map[*config.Upstream]upstream.Pool)
+	for _, u := range b.cfg.Upstreams {
+		if u.Logux == nil {
+			b.upstreams[u] = upstream.NewDev()
+			continue
+		}
+		l := u.Logux
+		pool, err := upstream.NewLogux(upstream.LoguxConfig{
+			Name: u.Ref(), URL: l.URL, Secret: l.Secrets[0].Reveal(), Version: l.Version,
+			ConnectTimeout: l.ConnectTimeout, Timeout: l.Timeout, IdleTimeout: l.IdleTimeout,
+			MaxConnections: l.MaxConnections, Logger: b.log,
+		})
+		if err != nil {
+			return fmt.Errorf("upstream %s: %w", u.Ref(), err)
+		}
+		b.upstreams[u] = pool
+	}
+	return nil
+}
+
+// startPlugins starts all plugins side by side. One that cannot start is tried again and does not
+// keep the others from serving; one that is configured wrongly ends the start.
+func (b *bridge) startPlugins(ctx context.Context) error {
+	var wrong []error
+	for _, err := range b.tryPlugins(ctx) {
+		if errors.Is(err, pluginhost.ErrConfig) {
+			wrong = append(wrong, err)
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+func (b *bridge) tryPlugins(ctx context.Context) []error {
+	errs := make([]error, len(b.cfg.Plugins))
+	var wg sync.WaitGroup
+	for i, p := range b.cfg.Plugins {
+		wg.Go(func() { errs[i] = b.startPlugin(ctx, p) })
+	}
+	wg.Wait()
+	return errs
+}
+
+func (b *bridge) startPlugin(ctx context.Context, p *config.Plugin) error {
+	command := p.Command
+	if len(command) == 0 {
+		builtin, ok := b.opt.Builtin(p.Type)
+		if !ok {
+			return fmt.Errorf("%w: no built-in plugin %q; name its program with command = [\"…\"]", pluginhost.ErrConfig, p.Type)
+		}
+		command = builtin
+	}
+	spec := PluginSpec{
+		Label: p.Label, EventTimeout: p.EventTimeout, Standby: p.Standby,
+		Launcher: &pluginhost.Exec{Command: command, Env: p.Env, SHA256: p.SHA256, MTLS: p.MTLS, Logger: b.log.With("plugin", p.Label)},
+		Configure: func(d *pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, error) {
+			req, diags := p.Resolve(d)
+			if diags.HasErrors() {
+				return nil, &ConfigError{diags}
+			}
+			return req, nil
+		},
+		Complain: func(list []*pluginv1.Complaint) error { return &ConfigError{p.Complaints(list)} },
+	}
+	for _, r := range p.Routes {
+		er := Route{ID: r.ID, Path: r.Path, Channels: r.Channels}
+		if r.Auth != nil {
+			er.Auth = b.auths[r.Auth]
+		}
+		if r.Upstream != nil {
+			er.Upstream = b.upstreams[r.Upstream]
+		}
+		spec.Routes = append(spec.Routes, er)
+	}
+	return b.engine.AddPlugin(ctx, spec)
+}
+
+// startListeners binds all addresses. Routes of plugins that could not be asked what they are serve
+// WebSocket, and answer 503 until the plugin is there.
+func (b *bridge) startListeners() error {
+	for _, lc := range b.cfg.Listeners {
+		l := &listener{cfg: lc}
+		var entries []*route.Entry
+		for _, p := range b.cfg.Plugins {
+			desc := b.engine.Plugin(p.Label).Description()
+			for _, r := range p.Routes {
+				if r.Listener == lc {
+					entries = append(entries, routeEntries(p, r, desc)...)
+				}
+			}
+		}
+		table, err := route.New(entries)
+		if err != nil {
+			return fmt.Errorf("routes of listener %q: %w", lc.Name, err)
+		}
+		l.routes.Store(table)
+		l.server = listen.New(listen.Config{Name: lc.Name, Address: lc.Address, Routes: &l.routes, Logger: b.log}, opener{b.engine})
+		if err := l.server.Listen(); err != nil {
+			return err
+		}
+		b.listeners = append(b.listeners, l)
+	}
+	return nil
+}
+
+func routeEntries(p *config.Plugin, r *config.Route, desc *pluginv1.DescribeResponse) []*route.Entry {
+	base := route.Entry{
+		ID: r.ID, Plugin: p.Label, Role: r.Role, MaxFrame: r.Limits.MaxFrame, MaxBinary: r.Limits.MaxBinary,
+		WebSocket: true,
+	}
+	if base.MaxFrame == 0 {
+		base.MaxFrame = int64(desc.GetMaxFrameBytes())
+	}
+	for _, role := range desc.GetRoles() {
+		if role.GetName() == r.Role && len(role.GetTransports()) > 0 {
+			base.WebSocket = false
+			for _, t := range role.GetTransports() {
+				base.WebSocket = base.WebSocket || t == pluginv1.Transport_TRANSPORT_WEBSOCKET
+				base.HTTP = base.HTTP || t == pluginv1.Transport_TRANSPORT_HTTP
+			}
+		}
+	}
+	var list []*route.Entry
+	for _, path := range append([]string{r.Path}, r.Also...) {
+		e := base
+		e.Path = path
+		list = append(list, &e)
+	}
+	return list
+}
+
+// opener is the engine as listeners see it.
+type opener struct{ engine *Engine }
+
+func (o opener) Open(_ *route.Entry, info *session.Info, t session.Transport) (*session.Session, error) {
+	return o.engine.Open(info, t)
+}
+
+func (o opener) OpenRequest(_ *route.Entry, info *session.Info, body []byte, streamed bool, w session.ResponseWriter) (*session.Session, error) {
+	return o.engine.OpenRequest(info, body, streamed, w)
+}
+
+func (o opener) Ready(e *route.Entry) bool { return o.engine.Ready(e.ID) }
+
+func (b *bridge) pluginStatus() []admin.PluginStatus {
+	var list []admin.PluginStatus
+	for _, p := range b.engine.Plugins() {
+		st := p.Status()
+		list = append(list, admin.PluginStatus{
+			Name: st.Name, PID: st.Pid, State: st.State, Restarts: st.Restarts, Culprits: st.Culprits, Sessions: st.Sessions,
+			Links: st.Links, Error: st.Error, Mend: st.Mend,
+		})
+	}
+	return list
+}
+
+// ready lists why the node is not ready; nothing when it is.
+func (b *bridge) ready() []string {
+	var reasons []string
+	if b.draining.Load() {
+		reasons = append(reasons, "shutting down")
+	}
+	for _, p := range b.engine.Plugins() {
+		if !p.Ready() {
+			reasons = append(reasons, fmt.Sprintf("plugin %s is %s", p.Label(), p.Status().State))
+		}
+	}
+	return reasons
+}
+
+// drain says that this node is going, then closes its sessions, staggered, and waits for them.
+func (b *bridge) drain() {
+	b.draining.Store(true)
+	time.Sleep(b.cfg.Shutdown.Delay)
+	deadline := time.Now().Add(b.cfg.Shutdown.Timeout)
+	for _, l := range b.listeners {
+		l.server.Stop()
+	}
+	b.engine.CloseSessions(session.CloseGoingAway, deadline)
+}
+
+// lastConnections is how long plain requests may take after everything behind them has ended.
+const lastConnections = 2 * time.Second
+
+// stop ends what start began, in reverse.
+func (b *bridge) stop() {
+	b.draining.Store(true)
+	for _, l := range b.listeners {
+		l.server.Stop()
+	}
+	b.engine.CloseSessions(session.CloseGoingAway, time.Now())
+	b.engine.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), lastConnections)
+	defer cancel()
+	for _, l := range b.listeners {
+		if err := l.server.Shutdown(ctx); err != nil {
+			b.log.Warn("connections are cut off", "listener", l.cfg.Name, "err", err)
+		}
+	}
+	for _, u := range b.upstreams {
+		u.Close()
+	}
+	if b.admin != nil {
+		b.admin.Close()
+	}
+}

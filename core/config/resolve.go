@@ -1,0 +1,222 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/protocol-bridge/bridge/internal/nearest"
+	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
+)
+
+// fields are those that a plugin described.
+type fields struct {
+	plugin, route []*pluginv1.Field
+}
+
+// Resolve checks the plugin's own blocks, and what its routes need, against what the plugin
+// described. It returns what the plugin is to be configured with, without capabilities and node,
+// which the host knows; nil when the Diagnostics have errors. The request holds secrets in the
+// clear and must not be logged.
+//
+// It is not safe for concurrent use on one Plugin.
+func (p *Plugin) Resolve(described *pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, *Diagnostics) {
+	p.fields = fields{plugin: described.GetConfig(), route: described.GetRouteConfig()}
+	d := newDecoder(p.src)
+	var secret []hcl.Range
+	exposed := slices.ContainsFunc(p.Routes, func(r *Route) bool { return !r.Listener.Loopback() })
+
+	b := &configBlock{d: d, block: p.config, plugin: p, fields: p.fields.plugin, at: p.Range, exposed: exposed}
+	request := &pluginv1.ConfigureRequest{Label: p.Label, Config: b.json()}
+	secret = append(secret, b.secret...)
+	for _, r := range p.Routes {
+		d.role(p, r, described.GetRoles())
+		b := &configBlock{
+			d: d, block: r.config, plugin: p, route: r, fields: p.fields.route, at: r.Range, exposed: !r.Listener.Loopback(),
+		}
+		route := &pluginv1.RouteConfig{Id: r.ID, Path: r.Path, Role: r.Role, Config: b.json(), Auth: r.Auth != nil}
+		if r.Upstream != nil {
+			route.Upstream = r.Upstream.Kind
+		}
+		request.Routes = append(request.Routes, route)
+		secret = append(secret, b.secret...)
+	}
+	found := p.src.diagnostics(d.diags, secret)
+	if found.HasErrors() {
+		return nil, found
+	}
+	return request, found
+}
+
+// role checks a route's role and whether its clients are known to somebody.
+func (d *decoder) role(p *Plugin, r *Route, roles []*pluginv1.Role) {
+	if len(roles) == 0 {
+		roles = []*pluginv1.Role{{}}
+	}
+	var role *pluginv1.Role
+	var names, lines []string
+	for _, candidate := range roles {
+		if candidate.GetName() == r.Role {
+			role = candidate
+		}
+		if name := candidate.GetName(); name != "" {
+			names = append(names, name)
+			lines = append(lines, fmt.Sprintf("%q (%s)", name, candidate.GetDoc()))
+		}
+	}
+	switch {
+	case role != nil:
+	case r.roleAttr == nil:
+		d.error(r.Range, "Missing role", "A route of plugin %q needs a role, one of: %s.", p.Label, strings.Join(lines, ", "))
+		return
+	case len(names) == 0:
+		d.error(r.roleAttr.Expr.Range(), "Unknown role", "Plugin %q has no roles. Leave \"role\" out.", p.Label)
+		return
+	default:
+		d.error(r.roleAttr.Expr.Range(), "Unknown role", "Plugin %q has no role %q.%s", p.Label, r.Role, suggest(r.Role, names, "Roles"))
+		return
+	}
+	switch {
+	case r.Auth != nil || r.AuthNone || role.GetAuth() == pluginv1.Auth_AUTH_OWN:
+	case r.Listener.Loopback():
+		d.warn(r.Range, "Route without auth",
+			"Everybody on this machine can connect. Add auth = auth.none if that is meant; beyond loopback the route needs \"auth\".")
+	default:
+		d.error(r.Range, "Route without auth",
+			"The listener %q at %s is open to others, and nobody says who they are. Add \"auth\", or auth = auth.none for everybody.",
+			r.Listener.Name, r.Listener.Address)
+	}
+}
+
+// configBlock is a plugin's own block, or one of a route, with the fields that the plugin described.
+type configBlock struct {
+	d       *decoder
+	block   *hcl.Block // nil: absent
+	plugin  *Plugin
+	route   *Route // nil: the plugin-wide block
+	fields  []*pluginv1.Field
+	at      hcl.Range // what to point at when the block is absent
+	exposed bool      // others than this machine can connect
+	secret  []hcl.Range
+}
+
+func (b *configBlock) what() string {
+	if b.route == nil {
+		return fmt.Sprintf("the config of plugin %q", b.plugin.Label)
+	}
+	return fmt.Sprintf("the config of a route of plugin %q", b.plugin.Label)
+}
+
+// json returns the values as a JSON object with a member for each field, sorted.
+func (b *configBlock) json() []byte {
+	s := shape{what: b.what()}
+	for _, f := range b.fields {
+		if !slices.Contains(s.optional, f.GetName()) {
+			s.optional = append(s.optional, f.GetName())
+		}
+	}
+	var attrs hcl.Attributes
+	if b.block != nil {
+		attrs = b.d.content(b.block.Body, s).Attributes
+		b.maskSlips()
+		b.at = b.block.DefRange
+	}
+	values := make(map[string]json.RawMessage, len(b.fields))
+	for _, f := range b.fields {
+		attr := attrs[f.GetName()]
+		if attr == nil {
+			values[f.GetName()] = b.absent(f)
+			continue
+		}
+		if f.GetSecret() {
+			b.secret = append(b.secret, attr.Expr.Range())
+		}
+		value := b.d.field(f, attr, b.exposed)
+		if value == nil {
+			continue // reported
+		}
+		raw, err := json.Marshal(value)
+		if err != nil {
+			b.d.error(attr.Expr.Range(), "Invalid value", "%q cannot be handed to the plugin.", attr.Name)
+			continue
+		}
+		values[f.GetName()] = raw
+	}
+	out, err := json.Marshal(values)
+	if err != nil {
+		b.d.error(b.at, "Plugin not usable", "A default that plugin %q describes is not JSON: this is a fault of the plugin.", b.plugin.Label)
+	}
+	return out
+}
+
+// maskSlips has the values of attributes starred whose name may be a slip for that of a secret.
+func (b *configBlock) maskSlips() {
+	var secret []string
+	for _, f := range b.fields {
+		if f.GetSecret() {
+			secret = append(secret, f.GetName())
+		}
+	}
+	attrs, _ := b.block.Body.JustAttributes()
+	for name, attr := range attrs {
+		if nearest.Name(name, secret) != "" {
+			b.secret = append(b.secret, attr.Expr.Range())
+		}
+	}
+}
+
+func (b *configBlock) absent(f *pluginv1.Field) json.RawMessage {
+	if f.GetRequired() {
+		text := fmt.Sprintf("%q must be set in %s", f.GetName(), b.what())
+		if f.GetDoc() != "" {
+			text += ": " + strings.TrimSuffix(f.GetDoc(), ".")
+		}
+		text += "."
+		if f.GetExample() != "" {
+			text += fmt.Sprintf(" Example: %s = %s", f.GetName(), f.GetExample())
+		}
+		b.d.error(b.at, "Missing required argument", "%s", text)
+	}
+	if f.GetDefaultJson() == "" {
+		return json.RawMessage("null")
+	}
+	return json.RawMessage(f.GetDefaultJson())
+}
+
+// Complaints makes diagnostics of what the plugin said about the values that [Plugin.Resolve] made,
+// each pointing at where the value was written. Resolve must have been called.
+func (p *Plugin) Complaints(list []*pluginv1.Complaint) *Diagnostics {
+	d := newDecoder(p.src)
+	var secret []hcl.Range
+	for _, c := range list {
+		block, at, described := p.config, p.Range, p.fields.plugin
+		for _, r := range p.Routes {
+			if c.GetRoute() != "" && r.ID == c.GetRoute() {
+				block, at, described = r.config, r.Range, p.fields.route
+			}
+		}
+		if block != nil {
+			at = block.DefRange
+			if attr := attribute(block.Body, c.GetAttribute()); attr != nil {
+				at = attr.Expr.Range()
+				if slices.ContainsFunc(described, func(f *pluginv1.Field) bool { return f.GetSecret() && f.GetName() == attr.Name }) {
+					secret = append(secret, at)
+				}
+			}
+		}
+		text := c.GetText()
+		if c.GetAttribute() != "" && !strings.Contains(text, c.GetAttribute()) {
+			text = fmt.Sprintf("%q: %s", c.GetAttribute(), text)
+		}
+		d.error(at, fmt.Sprintf("Refused by plugin %q", p.Label), "%s", text)
+	}
+	return p.src.diagnostics(d.diags, secret)
+}
+
+func attribute(body hcl.Body, name string) *hcl.Attribute {
+	content, _, _ := body.PartialContent(&hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: name}}})
+	return content.Attributes[name]
+}

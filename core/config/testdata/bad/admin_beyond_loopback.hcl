@@ -1,0 +1,6 @@
+listener "public" {
+  address = "127.0.0.1:6789"
+}
+admin {
+  address = ":6780"
+}

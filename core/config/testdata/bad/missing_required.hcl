@@ -1,0 +1,4 @@
+listener "public" {}
+admin {}
+auth "static" "dev" {}
+upstream "logux" "app" {}

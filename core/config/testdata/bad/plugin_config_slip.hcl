@@ -1,0 +1,8 @@
+listener "public" {
+  address = "127.0.0.1:6789"
+}
+plugin "demo" {
+  config {
+    kee = "hunter2"
+  }
+}

@@ -1,0 +1,4 @@
+data_dir = enf("HOME")
+listener "public" {
+  address = env()
+}

@@ -1,0 +1,245 @@
+// Package hub is this node's registry of sessions and of the channels they joined, and the fan-out
+// to them. It knows nothing of plugins' processes: a [Group] is the sessions of one plugin, and what
+// other protocols publish is handed to the group's Deliver.
+//
+// A publish takes a snapshot of the receivers under the lock of the channel's shard, writes to their
+// outboxes outside it, and leaves the flushing to the caller, so that frames of publishes that come
+// together leave together.
+package hub
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/protocol-bridge/bridge/core/session"
+)
+
+const shardCount = 64
+
+// Message is what crosses protocols.
+type Message struct {
+	Type    string
+	Payload []byte // JSON
+	Realm   string // of the author
+	UserID  string // of the author
+	Time    int64  // ms since 1970
+	ID      string
+	Origin  string // name of the group it came from
+}
+
+// Hub joins the groups of a node.
+type Hub struct {
+	mu     sync.RWMutex
+	groups []*Group // replaced, never changed
+
+	sessions [shardCount]struct {
+		sync.RWMutex
+		m map[uint64]*member
+	}
+}
+
+// member is a session with what it joined.
+type member struct {
+	session *session.Session
+	group   *Group
+
+	mu       sync.Mutex // before a channel shard's
+	channels []string
+	gone     bool
+}
+
+// Options say how messages reach a group.
+type Options struct {
+	// Owns are channel prefixes of which the group gets every message.
+	Owns []string
+	// Reserved are types that neither leave nor enter the group; a trailing "*" makes a prefix.
+	Reserved []string
+	// Deliver takes a message of another group; nil when this one takes none. done is to be called
+	// once it was encoded or dropped. It does not block.
+	Deliver func(channels []string, m *Message, done func())
+	// MaxPending bounds the bytes of messages delivered and not done; 0 means 16 MiB. What is above it
+	// is dropped and counted.
+	MaxPending int64
+}
+
+// Group is the sessions of one plugin.
+type Group struct {
+	hub  *Hub
+	name string
+	opt  Options
+
+	shards [shardCount]channelShard
+
+	count    atomic.Int64 // sessions
+	pending  atomic.Int64
+	overflow atomic.Uint64
+}
+
+// New returns an empty hub.
+func New() *Hub { return &Hub{} }
+
+// Group adds a group.
+func (h *Hub) Group(name string, opt Options) *Group {
+	if opt.MaxPending == 0 {
+		opt.MaxPending = 16 << 20
+	}
+	g := &Group{hub: h, name: name, opt: opt}
+	h.mu.Lock()
+	h.groups = append(slices.Clone(h.groups), g)
+	h.mu.Unlock()
+	return g
+}
+
+func (h *Hub) all() []*Group {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.groups
+}
+
+func mix(id uint64) uint64 { return (id * 0x9E3779B97F4A7C15) >> 58 }
+
+func (h *Hub) member(id uint64) *member {
+	s := &h.sessions[mix(id)]
+	s.RLock()
+	defer s.RUnlock()
+	return s.m[id]
+}
+
+// Session is the session of that id, with the group it is in; nil when there is none.
+func (h *Hub) Session(id uint64) (*session.Session, *Group) {
+	if m := h.member(id); m != nil {
+		return m.session, m.group
+	}
+	return nil, nil
+}
+
+// Each calls f for every session, without a lock held.
+func (h *Hub) Each(f func(*session.Session, *Group)) {
+	var batch []*member
+	for i := range h.sessions {
+		s := &h.sessions[i]
+		batch = batch[:0]
+		s.RLock()
+		for _, m := range s.m {
+			batch = append(batch, m)
+		}
+		s.RUnlock()
+		for _, m := range batch {
+			f(m.session, m.group)
+		}
+	}
+}
+
+// Name is the group's.
+func (g *Group) Name() string { return g.name }
+
+// Len is the number of the group's sessions.
+func (g *Group) Len() int { return int(g.count.Load()) }
+
+// Overflow counts messages of other groups that were dropped because too many waited.
+func (g *Group) Overflow() uint64 { return g.overflow.Load() }
+
+// Add registers a session.
+func (g *Group) Add(s *session.Session) {
+	sh := &g.hub.sessions[mix(s.ID)]
+	sh.Lock()
+	if sh.m == nil {
+		sh.m = make(map[uint64]*member)
+	}
+	sh.m[s.ID] = &member{session: s, group: g}
+	sh.Unlock()
+	g.count.Add(1)
+}
+
+// Remove takes a session out of the registry and of all its channels.
+func (g *Group) Remove(s *session.Session) {
+	sh := &g.hub.sessions[mix(s.ID)]
+	sh.Lock()
+	m := sh.m[s.ID]
+	delete(sh.m, s.ID)
+	sh.Unlock()
+	if m == nil {
+		return
+	}
+	g.count.Add(-1)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.gone = true
+	for _, name := range m.channels {
+		g.shard(name).remove(name, s)
+	}
+	m.channels = nil
+}
+
+// Join makes the session a member of the channel; false when it was one, or is not of this group.
+func (g *Group) Join(s *session.Session, channel string) bool {
+	m := g.hub.member(s.ID)
+	if m == nil || m.group != g {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.gone || slices.Contains(m.channels, channel) {
+		return false
+	}
+	m.channels = append(m.channels, channel)
+	g.shard(channel).add(channel, s)
+	return true
+}
+
+// Leave ends a membership; false when there was none.
+func (g *Group) Leave(s *session.Session, channel string) bool {
+	m := g.hub.member(s.ID)
+	if m == nil || m.group != g {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	i := slices.Index(m.channels, channel)
+	if i < 0 {
+		return false
+	}
+	m.channels = slices.Delete(m.channels, i, i+1)
+	g.shard(channel).remove(channel, s)
+	return true
+}
+
+// Channels lists what a session joined.
+func (g *Group) Channels(s *session.Session) []string {
+	m := g.hub.member(s.ID)
+	if m == nil {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.channels)
+}
+
+// Members lists the group's members of a channel.
+func (g *Group) Members(channel string) []*session.Session {
+	return g.shard(channel).snapshot(nil, channel)
+}
+
+// Has says whether the group has members on the channel.
+func (g *Group) Has(channel string) bool { return g.shard(channel).has(channel) }
+
+// Reserves says whether a message type stays within the group's protocol.
+func (g *Group) Reserves(typ string) bool {
+	for _, r := range g.opt.Reserved {
+		if prefix, ok := strings.CutSuffix(r, "*"); ok && strings.HasPrefix(typ, prefix) || r == typ {
+			return true
+		}
+	}
+	return false
+}
+
+func (g *Group) owns(channel string) bool {
+	for _, prefix := range g.opt.Owns {
+		if strings.HasPrefix(channel, prefix) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,187 @@
+package listen
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"net"
+	"runtime/debug"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"golang.org/x/sys/unix"
+
+	"github.com/protocol-bridge/bridge/core/route"
+	"github.com/protocol-bridge/bridge/core/session"
+)
+
+// conn is one WebSocket. Its reader is serve; it writes as the session's [session.Transport].
+type conn struct {
+	srv   *Server
+	entry *route.Entry
+	net   net.Conn
+	raw   syscall.RawConn // nil: nothing is written without waiting
+	sess  *session.Session
+
+	// Of the reader.
+	ws     *websocket.Conn
+	br     *bufio.Reader // over wire, shared with gorilla
+	prefix []byte        // what came together with the handshake
+	armed  time.Time     // when the read deadline was set; zero: is to be set
+	state  readState
+	fault  session.CloseCode // why gorilla refuses what it read
+
+	// Of the one that writes.
+	try        func(fd uintptr) bool // made once, since a closure would be made for each write
+	tryBytes   []byte
+	tryN       int
+	tryErr     error
+	bounded    bool        // a write deadline is set
+	halfClosed atomic.Bool // nothing the client says is of use any more
+}
+
+type readState uint8
+
+const (
+	handshaking readState = iota
+	listening
+	pinged // a ping is out, and nothing came since
+	gone   // it was not answered; the session is closing
+)
+
+func newConn(s *Server, e *route.Entry, nc net.Conn) *conn {
+	c := &conn{srv: s, entry: e, net: nc}
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		if raw, err := tcp.SyscallConn(); err == nil {
+			c.raw = raw
+		}
+	}
+	c.br = bufio.NewReaderSize((*wire)(c), readBuffer)
+	return c
+}
+
+// upgraded readies the connection for frames.
+func (c *conn) upgraded(ws *websocket.Conn) {
+	c.ws = ws
+	c.state = listening
+	ws.SetCloseHandler(noEcho)
+	ws.SetPingHandler(c.pong)
+	ws.SetReadLimit(max(c.entry.TextLimit(), c.entry.BinaryLimit()))
+	if c.entry.TextLimit() == 0 || c.entry.BinaryLimit() == 0 {
+		ws.SetReadLimit(0)
+	}
+}
+
+// noEcho leaves the answer to the session.
+func noEcho(int, string) error { return nil }
+
+// takePrefix keeps what fasthttp read beyond the handshake: a client may send its first frames
+// without waiting for the answer.
+func (c *conn) takePrefix(hijacked net.Conn) {
+	var buf [headerLimit]byte
+	// A deadline that is over lets through what is buffered and reads no more.
+	_ = c.net.SetReadDeadline(time.Unix(1, 0))
+	if n, _ := hijacked.Read(buf[:]); n > 0 {
+		c.prefix = append([]byte(nil), buf[:n]...)
+	}
+	_ = c.net.SetReadDeadline(time.Time{})
+}
+
+// AppendFrame implements [session.Transport].
+func (c *conn) AppendFrame(dst, data []byte, isBinary bool) []byte {
+	op := byte(final | opText)
+	if isBinary {
+		op = final | opBinary
+	}
+	switch n := len(data); {
+	case n < 126:
+		dst = append(dst, op, byte(n))
+	case n <= 0xffff:
+		dst = append(dst, op, 126, byte(n>>8), byte(n))
+	default:
+		dst = append(dst, op, 127)
+		dst = binary.BigEndian.AppendUint64(dst, uint64(n))
+	}
+	return append(dst, data...)
+}
+
+// AppendClose implements [session.Transport].
+func (c *conn) AppendClose(dst []byte, code int, reason string) []byte {
+	if code == session.NoStatus {
+		return append(dst, final|opClose, 0)
+	}
+	dst = append(dst, final|opClose, byte(2+len(reason)), byte(code>>8), byte(code))
+	return append(dst, reason...)
+}
+
+// TryWrite implements [session.Transport].
+func (c *conn) TryWrite(p []byte) (int, error) {
+	if c.raw == nil || len(p) == 0 {
+		return 0, nil
+	}
+	if c.bounded {
+		// The poller refuses a write behind a deadline that is long over.
+		if err := c.SetWriteDeadline(time.Time{}); err != nil {
+			return 0, err
+		}
+	}
+	if c.try == nil {
+		c.try = c.tryOnce
+	}
+	c.tryBytes, c.tryN, c.tryErr = p, 0, nil
+	err := c.raw.Write(c.try)
+	c.tryBytes = nil
+	if err == nil {
+		err = c.tryErr
+	}
+	return c.tryN, err
+}
+
+func (c *conn) tryOnce(fd uintptr) bool {
+	for c.tryN < len(c.tryBytes) {
+		n, err := unix.Write(int(fd), c.tryBytes[c.tryN:])
+		switch {
+		case err == nil:
+			c.tryN += n
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EAGAIN):
+			return true
+		default:
+			c.tryErr = err
+			return true
+		}
+	}
+	return true
+}
+
+// Write implements [session.Transport].
+func (c *conn) Write(p []byte) (int, error) { return c.net.Write(p) }
+
+// SetWriteDeadline implements [session.Transport].
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.bounded = !t.IsZero()
+	return c.net.SetWriteDeadline(t)
+}
+
+// CloseWrite implements [session.Transport]. The end of a WebSocket is its close frame; the
+// connection is left open for the client's, but where that could not be read any more.
+func (c *conn) CloseWrite() error {
+	if tcp, ok := c.net.(*net.TCPConn); ok && c.halfClosed.Load() {
+		return tcp.CloseWrite()
+	}
+	return nil
+}
+
+// Close implements [session.Transport].
+func (c *conn) Close() error { return c.net.Close() }
+
+func (s *Server) panicked(c *conn, p any) {
+	s.log.Error("session failed", "route", c.entry.ID, "panic", p, "stack", string(debug.Stack()))
+	if c.sess != nil {
+		c.sess.CloseWith(session.CloseInternal)
+		return
+	}
+	_ = c.net.Close()
+}

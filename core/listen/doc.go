@@ -1,0 +1,20 @@
+// Package listen is where clients come in: it owns the addresses, the HTTP in front of every
+// connection, the WebSocket framing and the plain requests. It is the only user of fasthttp and
+// gorilla. What a client may do is decided elsewhere: a path leads to a [route.Entry], and an
+// [Opener] makes the [session.Session] behind it.
+//
+// The path through it:
+//
+//	accept → fasthttp reads the head → Server.handle: route, origin, readiness
+//	  ├─ WebSocket: gorilla answers 101 on the connection taken from fasthttp; Opener.Open;
+//	  │  conn.serve reads frames into Session.Frame and waits in Session.WaitReadable
+//	  └─ request: Opener.OpenRequest; exchange waits for the answer and writes it
+//
+// A connection that became a WebSocket is no more known to fasthttp: its deadlines, its pings and
+// its end are this package's, the registry of sessions is the core's.
+//
+// gorilla does the handshake and takes the frames that are not the rule: fragments, closes and
+// faults. A whole text, binary, ping or pong frame is taken from the buffer that both read from,
+// without allocating. gorilla never writes behind the handshake: whatever goes out goes through the
+// session's outbox.
+package listen

@@ -1,0 +1,370 @@
+package listen
+
+import (
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"golang.org/x/sys/unix"
+
+	"github.com/protocol-bridge/bridge/core/session"
+)
+
+// responseBuffer is how much of a response may wait for a client that reads slowly.
+const responseBuffer = 1 << 20
+
+// exchange is a plain request as its session sees it: the [session.ResponseWriter] that is answered,
+// and the body that fasthttp then reads from. The connection's goroutine waits in it, looking out
+// for a client that leaves.
+type exchange struct {
+	srv  *Server
+	conn net.Conn
+	raw  syscall.RawConn // nil: a client that leaves is noticed only when it is written to
+	sess *session.Session
+
+	mu       sync.Mutex
+	status   int // 0: not answered yet
+	headers  []session.Header
+	body     []byte // not yet taken by fasthttp
+	last     bool   // nothing follows body
+	code     int    // the session was closed with it
+	dead     bool   // the connection is to be closed
+	slow     bool   // because the client did not read
+	finished bool   // the connection is fasthttp's again
+	reading  bool   // the goroutine reads from the connection, a deadline wakes it
+
+	wake chan struct{} // wakes the goroutine where it cannot read
+}
+
+func newExchange(s *Server, c net.Conn) *exchange {
+	x := &exchange{srv: s, conn: c, wake: make(chan struct{}, 1)}
+	if sc, ok := c.(syscall.Conn); ok {
+		if raw, err := sc.SyscallConn(); err == nil {
+			x.raw = raw
+		}
+	}
+	return x
+}
+
+// Respond implements [session.ResponseWriter].
+func (x *exchange) Respond(status int, headers []session.Header, body []byte, last bool) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.respond(status, headers, body, last)
+}
+
+func (x *exchange) respond(status int, headers []session.Header, body []byte, last bool) error {
+	if x.last || x.dead || x.finished {
+		return session.ErrClosed
+	}
+	if x.status == 0 {
+		if status < 200 || status > 599 {
+			status = fasthttp.StatusInternalServerError
+		}
+		x.status = status
+		x.headers = append(x.headers, headers...)
+	}
+	if len(x.body) > 0 && len(x.body)+len(body) > responseBuffer {
+		x.slow = true
+		x.kill()
+		return session.ErrSlowConsumer
+	}
+	x.body = append(x.body, body...)
+	x.last = last
+	x.rouse()
+	return nil
+}
+
+// refuse answers where nothing was answered yet, and ends the connection elsewhere.
+func (x *exchange) refuse(status int, text string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.status != 0 {
+		x.kill()
+		return
+	}
+	_ = x.respond(status, []session.Header{{Name: "content-type", Value: "text/plain; charset=utf-8"}}, []byte(text), true)
+}
+
+// rouse wakes the connection's goroutine. The caller holds mu.
+func (x *exchange) rouse() {
+	if x.reading {
+		_ = x.conn.SetReadDeadline(time.Unix(1, 0))
+	}
+	select {
+	case x.wake <- struct{}{}:
+	default:
+	}
+}
+
+// kill closes the connection. The caller holds mu.
+func (x *exchange) kill() {
+	if x.finished {
+		return
+	}
+	x.dead = true
+	x.rouse()
+	_ = x.conn.Close()
+}
+
+// finish gives the connection back.
+func (x *exchange) finish() {
+	x.mu.Lock()
+	x.finished = true
+	x.mu.Unlock()
+}
+
+func (x *exchange) answered() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.status != 0 || x.dead
+}
+
+// interruptible lets an answer interrupt the read that follows; it returns false when one is there.
+func (x *exchange) interruptible(deadline time.Time) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.status != 0 || x.dead {
+		return false
+	}
+	x.reading = true
+	return x.conn.SetReadDeadline(deadline) == nil
+}
+
+func (x *exchange) uninterruptible() {
+	x.mu.Lock()
+	x.reading = false
+	x.mu.Unlock()
+}
+
+// answer waits for the answer and has fasthttp write it. complete says that the request's body was
+// read to its end.
+func (x *exchange) answer(ctx *fasthttp.RequestCtx, complete bool) {
+	if !x.wait(func() bool { return x.status != 0 }) {
+		x.over()
+		x.srv.drop(ctx)
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	ctx.SetStatusCode(x.status)
+	for _, h := range x.headers {
+		setHeader(&ctx.Response.Header, h)
+	}
+	x.headers = nil
+	if !complete {
+		ctx.SetConnectionClose()
+	}
+	if !x.last {
+		ctx.Response.ImmediateHeaderFlush = true
+		ctx.Response.SetBodyStream((*stream)(x), -1)
+		return
+	}
+	ctx.Response.SetBodyRaw(x.body)
+	x.finished = true
+	x.mu.Unlock()
+	x.sess.Ended(session.CloseNormal.Code, session.CloseNormal.Reason, false)
+	x.mu.Lock()
+}
+
+// setHeader sets what a plugin may say; the rest is of the connection, and ours.
+func setHeader(to *fasthttp.ResponseHeader, h session.Header) {
+	switch strings.ToLower(h.Name) {
+	case "connection", "content-length", "transfer-encoding", "keep-alive", "upgrade", "trailer", "te":
+		return
+	}
+	if validHeader(h) {
+		to.Add(h.Name, h.Value)
+	}
+}
+
+func validHeader(h session.Header) bool {
+	const special = "!#$%&'*+-.^_`|~"
+	for i := range len(h.Name) {
+		c := h.Name[i]
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && strings.IndexByte(special, c) < 0 {
+			return false
+		}
+	}
+	for i := range len(h.Value) {
+		if c := h.Value[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return h.Name != ""
+}
+
+// wait waits until ready, which is called with mu held, and returns false when the connection is
+// over before.
+func (x *exchange) wait(ready func() bool) bool {
+	watch := x.raw != nil
+	for {
+		x.mu.Lock()
+		if x.dead || ready() {
+			ok := !x.dead
+			x.mu.Unlock()
+			return ok
+		}
+		x.reading = watch
+		if watch {
+			_ = x.conn.SetReadDeadline(time.Time{})
+		}
+		x.mu.Unlock()
+		if !watch {
+			<-x.wake
+			continue
+		}
+		gone, more := x.watch()
+		x.uninterruptible()
+		if gone {
+			return false
+		}
+		// Another request is waiting already: until it is read nothing can be seen behind it.
+		watch = !more
+	}
+}
+
+// watch waits for a byte, the end of the connection or rouse, without taking anything.
+func (x *exchange) watch() (gone, more bool) {
+	var b [1]byte
+	err := x.raw.Read(func(fd uintptr) bool {
+		for {
+			n, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+			switch err {
+			case unix.EINTR:
+				continue
+			case unix.EAGAIN:
+				return false
+			}
+			gone, more = err != nil || n == 0, n > 0
+			return true
+		}
+	})
+	_ = err // the deadline, or the connection was closed by kill: wait looks at what happened
+	return gone, more
+}
+
+// lost ends the session of a client that left.
+func (x *exchange) lost() {
+	x.mu.Lock()
+	x.kill()
+	x.mu.Unlock()
+	x.over()
+}
+
+// over ends the session of a connection that is over.
+func (x *exchange) over() {
+	x.mu.Lock()
+	why, byClient := session.CloseLost, true
+	if x.slow {
+		why, byClient = session.CloseSlowConsumer, false
+	}
+	x.mu.Unlock()
+	x.sess.Ended(why.Code, why.Reason, byClient)
+}
+
+// stream is an exchange as fasthttp reads the body of its response.
+type stream exchange
+
+// Read implements io.Reader. It waits for more of the body.
+func (b *stream) Read(p []byte) (int, error) {
+	x := (*exchange)(b)
+	if !x.wait(func() bool { return len(x.body) > 0 || x.last }) {
+		return 0, io.ErrUnexpectedEOF
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.body) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, x.body)
+	if x.body = x.body[n:]; len(x.body) == 0 {
+		x.body = nil
+	}
+	// fasthttp bounds the response as a whole; a stream may take longer.
+	return n, x.conn.SetWriteDeadline(time.Now().Add(x.srv.cfg.WriteTimeout))
+}
+
+// Close implements io.Closer. It is called when the response was written, or could not be.
+func (b *stream) Close() error {
+	x := (*exchange)(b)
+	x.mu.Lock()
+	complete := x.last && len(x.body) == 0 && !x.dead
+	x.finished = complete
+	x.mu.Unlock()
+	if complete {
+		x.sess.Ended(session.CloseNormal.Code, session.CloseNormal.Reason, false)
+	} else {
+		x.over()
+	}
+	return nil
+}
+
+// The rest of [session.Transport]: there are no frames, and an end is a status.
+
+// AppendFrame implements [session.Transport].
+func (x *exchange) AppendFrame(dst, _ []byte, _ bool) []byte { return dst }
+
+// AppendClose implements [session.Transport].
+func (x *exchange) AppendClose(dst []byte, code int, _ string) []byte {
+	x.mu.Lock()
+	x.code = code
+	x.mu.Unlock()
+	return dst
+}
+
+// TryWrite implements [session.Transport].
+func (x *exchange) TryWrite(p []byte) (int, error) { return len(p), nil }
+
+// Write implements [session.Transport].
+func (x *exchange) Write(p []byte) (int, error) { return len(p), nil }
+
+// SetWriteDeadline implements [session.Transport].
+func (x *exchange) SetWriteDeadline(time.Time) error { return nil }
+
+// CloseWrite implements [session.Transport]: a session that is closed without an answer is answered
+// by its code, and one in the middle of an answer is cut off.
+func (x *exchange) CloseWrite() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	switch {
+	case x.last || x.dead || x.finished:
+	case x.status == 0:
+		status, text := closeStatus(x.code)
+		headers := []session.Header{{Name: "content-type", Value: "text/plain; charset=utf-8"}}
+		if status == fasthttp.StatusServiceUnavailable {
+			headers = append(headers, session.Header{Name: "retry-after", Value: retryAfter})
+		}
+		_ = x.respond(status, headers, []byte(text), true)
+	case x.code == session.CloseNormal.Code:
+		x.last = true
+		x.rouse()
+	default:
+		x.kill()
+	}
+	return nil
+}
+
+func closeStatus(code int) (status int, text string) {
+	switch code {
+	case session.CloseNormal.Code:
+		return fasthttp.StatusNoContent, ""
+	case session.CloseTooLarge.Code:
+		return fasthttp.StatusRequestEntityTooLarge, "request too large\n"
+	case session.CloseGoingAway.Code, session.CloseRestart.Code, session.CloseUnavailable.Code:
+		return fasthttp.StatusServiceUnavailable, "try again later\n"
+	}
+	return fasthttp.StatusInternalServerError, "internal error\n"
+}
+
+// Close implements [session.Transport].
+func (x *exchange) Close() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.kill()
+	return nil
+}

@@ -1,0 +1,209 @@
+package listen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/protocol-bridge/bridge/core/route"
+	"github.com/protocol-bridge/bridge/core/session"
+)
+
+// Config is what a [Server] listens with. Address, Routes and Logger are needed.
+type Config struct {
+	// Name is the listener's, for logs.
+	Name string
+	// Address is host:port; port 0 takes a free one.
+	Address string
+	// Routes says what is served; a table that is swapped in counts from the next request on.
+	Routes *atomic.Pointer[route.Table]
+	Logger *slog.Logger
+
+	// PingInterval is how long a WebSocket may be silent before it is sent a ping; 0 means 25 s,
+	// negative never, and then silence is never an end.
+	PingInterval time.Duration
+	// PongTimeout is how long it may stay silent after one; 0 means 10 s. It ends with
+	// [session.CloseIdle].
+	PongTimeout time.Duration
+	// HandshakeTimeout bounds the head of a request, and the answer to an upgrade; 0 means 10 s.
+	HandshakeTimeout time.Duration
+	// IdleTimeout is how long a connection may wait between requests; 0 means 60 s.
+	IdleTimeout time.Duration
+	// BodyTimeout bounds the wait for more of a request's body; 0 means 30 s.
+	BodyTimeout time.Duration
+	// WriteTimeout bounds the wait of a response for a client that does not read; 0 means 30 s.
+	WriteTimeout time.Duration
+	// MaxBody is up to how many bytes a request's body is read whole, before its session is made; 0
+	// means 1 MiB. What is larger is streamed where the route's entry allows it.
+	MaxBody int64
+}
+
+func (c Config) withDefaults() Config {
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&c.PingInterval, 25 * time.Second},
+		{&c.PongTimeout, 10 * time.Second},
+		{&c.HandshakeTimeout, 10 * time.Second},
+		{&c.IdleTimeout, time.Minute},
+		{&c.BodyTimeout, 30 * time.Second},
+		{&c.WriteTimeout, 30 * time.Second},
+	} {
+		if *d.field == 0 {
+			*d.field = d.value
+		}
+	}
+	if c.MaxBody == 0 {
+		c.MaxBody = 1 << 20
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Opener is what routes lead to. Its methods are called concurrently and block no longer than it
+// takes to make a session.
+type Opener interface {
+	// Open makes the session of a fresh WebSocket connection. It is called once the upgrade was
+	// written, before anything is read. After an error the client is closed with
+	// [session.CloseUnavailable].
+	Open(e *route.Entry, info *session.Info, t session.Transport) (*session.Session, error)
+
+	// OpenRequest makes the session of a plain request, whose transport is w; w is also how it is
+	// answered, which may begin before OpenRequest returns. streamed says that the body comes by
+	// Frame and Eof; else body is the whole of it, which is not to be kept. After an error the client
+	// is answered 503.
+	OpenRequest(e *route.Entry, info *session.Info, body []byte, streamed bool, w session.ResponseWriter) (*session.Session, error)
+
+	// Ready says whether the entry's plugin can take connections; if not, the client is answered 503.
+	Ready(e *route.Entry) bool
+}
+
+// headerLimit bounds the head of a request.
+const headerLimit = 8 << 10
+
+// Server listens on one address. Make it with [New]; its methods are safe for concurrent use.
+type Server struct {
+	cfg    Config
+	opener Opener
+	log    *slog.Logger
+	http   *fasthttp.Server
+	quiet  limiter // for what strangers can cause
+
+	stopping atomic.Bool
+
+	mu    sync.Mutex // guards what follows
+	ln    net.Listener
+	plain map[*accepted]struct{} // connections that fasthttp serves
+	open  int                    // connections, upgraded ones as well
+	done  chan struct{}          // closed when stopped and none is open
+}
+
+// New returns a server that does not listen yet.
+func New(cfg Config, o Opener) *Server {
+	cfg = cfg.withDefaults()
+	s := &Server{
+		cfg:    cfg,
+		opener: o,
+		log:    cfg.Logger.With("listener", cfg.Name),
+		plain:  make(map[*accepted]struct{}),
+		done:   make(chan struct{}),
+	}
+	s.http = &fasthttp.Server{
+		Handler:                      s.handle,
+		ErrorHandler:                 s.badRequest,
+		ConnState:                    s.connState,
+		Logger:                       logAdapter{s.log},
+		ReadBufferSize:               headerLimit,
+		ReadTimeout:                  cfg.HandshakeTimeout,
+		IdleTimeout:                  cfg.IdleTimeout,
+		WriteTimeout:                 cfg.WriteTimeout,
+		MaxRequestBodySize:           1, // what is read before the handler, which reads the rest
+		StreamRequestBody:            true,
+		DisablePreParseMultipartForm: true,
+		NoDefaultServerHeader:        true,
+		NoDefaultContentType:         true,
+		SecureErrorLogMessage:        true,
+	}
+	return s
+}
+
+// Listen binds the address, so that [Server.Addr] is known and the kernel queues clients. Nothing
+// is served before [Server.Serve].
+func (s *Server) Listen() error {
+	ln, err := net.Listen("tcp", s.cfg.Address)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", s.cfg.Address, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ln != nil || s.stopping.Load() {
+		_ = ln.Close()
+		return errors.New("listener was started before")
+	}
+	s.ln = ln
+	return nil
+}
+
+// Addr is the address that is listened on, nil before [Server.Listen].
+func (s *Server) Addr() net.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ln == nil {
+		return nil
+	}
+	return s.ln.Addr()
+}
+
+// Serve serves until [Server.Stop], and then returns nil, or until the address fails.
+func (s *Server) Serve() error {
+	s.mu.Lock()
+	ln := s.ln
+	s.mu.Unlock()
+	if ln == nil {
+		return errors.New("listener has no address yet")
+	}
+	return s.accept(ln)
+}
+
+// Stop closes the address and the connections that wait between requests. Those at a request end
+// behind it, WebSockets go on. It does not wait.
+func (s *Server) Stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping.Swap(true) {
+		return
+	}
+	if s.ln != nil {
+		_ = s.ln.Close()
+	}
+	for a := range s.plain {
+		if !a.busy.Load() {
+			_ = a.Conn.Close()
+		}
+	}
+	if s.open == 0 {
+		close(s.done)
+	}
+}
+
+// Shutdown stops and waits until every connection is over. WebSockets and requests end with their
+// sessions, which whoever opened them closes. Its error is ctx's.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.Stop()
+	select {
+	case <-s.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for connections: %w", ctx.Err())
+	}
+}

@@ -1,0 +1,182 @@
+package listen
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/protocol-bridge/bridge/core/route"
+	"github.com/protocol-bridge/bridge/core/session"
+)
+
+// request serves a plain request: it makes the session, feeds it what there is of the body and waits
+// for the answer. It runs in fasthttp's goroutine of the connection and holds it until then.
+func (s *Server) request(ctx *fasthttp.RequestCtx, e *route.Entry) {
+	b := requestBody{ctx: ctx, conn: ctx.Conn().(*accepted), srv: s, limit: e.MaxBody}
+	if b.limit == 0 {
+		b.limit = s.cfg.MaxBody
+	}
+	buf := messages.Get().(*[]byte)
+	defer freeMessage(buf)
+	whole, err := b.begin(buf)
+	if err != nil {
+		b.refuse(err)
+		return
+	}
+	x := newExchange(s, b.conn.Conn)
+	first := *buf
+	if !whole {
+		first = nil
+	}
+	sess, err := s.opener.OpenRequest(e, newInfo(ctx, e, false), first, !whole, x)
+	if err != nil {
+		if dropped, ok := s.quiet.allow(time.Now()); ok {
+			s.log.Warn("request refused", "route", e.ID, "err", err, "dropped", dropped)
+		}
+		x.finish()
+		ctx.Response.Header.Set("Retry-After", retryAfter)
+		refuse(ctx, fasthttp.StatusServiceUnavailable, "try again later")
+		if !whole {
+			ctx.SetConnectionClose()
+		}
+		return
+	}
+	x.sess = sess
+	done := false
+	defer func() {
+		if !done { // a panic: nobody else would end the session
+			sess.Ended(session.CloseInternal.Code, session.CloseInternal.Reason, false)
+		}
+	}()
+	complete := whole
+	if !whole {
+		complete = b.feed(x, buf)
+	}
+	x.answer(ctx, complete)
+	done = true
+}
+
+// requestBody reads the body of one request.
+type requestBody struct {
+	ctx   *fasthttp.RequestCtx
+	conn  *accepted
+	srv   *Server
+	limit int64 // of all of it; negative: none
+	read  int64
+}
+
+// Read reads from the body; at its end it returns io.EOF.
+func (b *requestBody) Read(p []byte) (int, error) {
+	n, err := b.ctx.RequestBodyStream().Read(p)
+	b.read += int64(n)
+	switch {
+	case b.limit >= 0 && b.read > b.limit:
+		err = errBodyTooLarge
+	case err == io.EOF && b.conn.eof: //nolint:errorlint // as io.Reader says
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+var errBodyTooLarge = errors.New("request body too large")
+
+// begin reads the body into buf, up to what is read at once, and says whether that was all.
+func (b *requestBody) begin(buf *[]byte) (whole bool, err error) {
+	*buf = (*buf)[:0]
+	h := &b.ctx.Request.Header
+	if !hasBody(h) {
+		return true, nil
+	}
+	if n := int64(h.ContentLength()); b.limit >= 0 && n > b.limit {
+		return false, errBodyTooLarge
+	} else if n > b.srv.cfg.MaxBody {
+		return false, nil
+	}
+	at := (*buf)[:0]
+	defer func() { *buf = at }()
+	for {
+		if len(at) == cap(at) {
+			at = append(at, 0)[:len(at)]
+		}
+		if err := b.conn.SetReadDeadline(time.Now().Add(b.srv.cfg.BodyTimeout)); err != nil {
+			return false, err
+		}
+		n, err := b.Read(at[len(at):cap(at)])
+		at = at[:len(at)+n]
+		switch {
+		case err == io.EOF: //nolint:errorlint // as io.Reader says
+			return true, nil
+		case err != nil:
+			return false, err
+		case b.read > b.srv.cfg.MaxBody:
+			return false, nil // only a chunked body comes here: its length was not known
+		}
+	}
+}
+
+// refuse answers a request whose body could not be read.
+func (b *requestBody) refuse(err error) {
+	var netErr net.Error
+	switch {
+	case errors.Is(err, errBodyTooLarge):
+		refuse(b.ctx, fasthttp.StatusRequestEntityTooLarge, "request body too large")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		refuse(b.ctx, fasthttp.StatusRequestTimeout, "request timeout")
+	case errors.As(err, &netErr), errors.Is(err, io.ErrUnexpectedEOF):
+		b.srv.drop(b.ctx)
+		return
+	default:
+		refuse(b.ctx, fasthttp.StatusBadRequest, "bad request body")
+	}
+	b.ctx.SetConnectionClose()
+}
+
+// feed hands a streamed body to the session, first what begin left in buf, and says whether it came
+// to the end of it. An answer that comes earlier ends it.
+func (b *requestBody) feed(x *exchange, buf *[]byte) (complete bool) {
+	if first := *buf; len(first) > 0 && !b.hand(x, first) {
+		return false
+	}
+	for {
+		if !x.interruptible(time.Now().Add(b.srv.cfg.BodyTimeout)) {
+			return false
+		}
+		n, err := b.Read((*buf)[:cap(*buf)])
+		x.uninterruptible()
+		if errors.Is(err, errBodyTooLarge) {
+			x.refuse(fasthttp.StatusRequestEntityTooLarge, "request body too large\n")
+			return false
+		}
+		if n > 0 && !b.hand(x, (*buf)[:n]) {
+			return false
+		}
+		switch {
+		case err == nil:
+		case err == io.EOF: //nolint:errorlint // as io.Reader says
+			x.sess.Eof()
+			return true
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			x.lost()
+			return false
+		case !x.answered():
+			x.refuse(fasthttp.StatusRequestTimeout, "request timeout\n")
+			return false
+		}
+	}
+}
+
+// hand hands one chunk on and waits until another may be read.
+func (b *requestBody) hand(x *exchange, chunk []byte) bool {
+	x.sess.Frame(chunk, true)
+	return x.sess.WaitReadable()
+}
+
+// drop closes the connection without an answer.
+func (s *Server) drop(ctx *fasthttp.RequestCtx) {
+	ctx.HijackSetNoResponse(true)
+	ctx.Hijack(func(net.Conn) { s.over() }) // fasthttp closes it behind that
+}

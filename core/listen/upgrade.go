@@ -1,0 +1,144 @@
+package listen
+
+import (
+	"bufio"
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/valyala/fasthttp"
+
+	"github.com/protocol-bridge/bridge/core/route"
+	"github.com/protocol-bridge/bridge/core/session"
+)
+
+// readBuffer is the size of a WebSocket's own buffer, which it keeps while it idles. gorilla adopts
+// one above 256 bytes; 512 instead of 4096 saves 3.5 KiB a connection.
+const readBuffer = 512
+
+// upgrade answers a WebSocket handshake and takes the connection from fasthttp.
+func (s *Server) upgrade(ctx *fasthttp.RequestCtx, e *route.Entry) {
+	h := &ctx.Request.Header
+	if string(h.Peek("Sec-WebSocket-Version")) != "13" {
+		setUpgrade(ctx)
+		s.reject(ctx, fasthttp.StatusUpgradeRequired, "WebSocket version 13 is needed")
+		return
+	}
+	if !ctx.IsGet() || !h.IsHTTP11() || hasBody(h) {
+		s.reject(ctx, fasthttp.StatusBadRequest, "a WebSocket handshake is a GET of HTTP/1.1 without a body")
+		return
+	}
+	from := ctx.Conn().(*accepted)
+	c := newConn(s, e, from.Conn)
+	info := newInfo(ctx, e, true)
+
+	hs := handshakes.Get().(*handshake)
+	defer handshakes.Put(hs)
+	ws, err := hs.do(ctx, c)
+	if err != nil {
+		if hs.hijacked {
+			// The answer could not be written; nobody is left to be told.
+			s.drop(ctx)
+			return
+		}
+		s.reject(ctx, fasthttp.StatusBadRequest, "bad WebSocket handshake")
+		return
+	}
+	c.upgraded(ws)
+	ctx.HijackSetNoResponse(true)
+	// It runs in a goroutine of its own once fasthttp is through with the request. It returns soon, so
+	// that the context and its buffers are freed for others.
+	ctx.Hijack(func(hijacked net.Conn) {
+		c.takePrefix(hijacked)
+		from.taken = true
+		s.begin(c, info)
+	})
+}
+
+// begin makes the session of an upgraded connection and starts its reader.
+func (s *Server) begin(c *conn, info *session.Info) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.panicked(c, p)
+			s.over()
+		}
+	}()
+	sess, err := s.opener.Open(c.entry, info, c)
+	if err != nil {
+		if dropped, ok := s.quiet.allow(time.Now()); ok {
+			s.log.Warn("session refused", "route", c.entry.ID, "err", err, "dropped", dropped)
+		}
+		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
+		_, _ = c.Write(c.AppendClose(nil, session.CloseUnavailable.Code, session.CloseUnavailable.Reason))
+		_ = c.Close()
+		s.over()
+		return
+	}
+	c.sess = sess
+	// A fresh goroutine: this one's stack has grown and would stay so.
+	go c.serve()
+}
+
+// handshake is what gorilla's upgrader is given instead of net/http's request and response.
+type handshake struct {
+	ctx      *fasthttp.RequestCtx
+	conn     *conn
+	request  http.Request
+	upgrader websocket.Upgrader
+	writer   *bufio.Writer
+	hijacked bool
+}
+
+var handshakes = sync.Pool{New: func() any {
+	return &handshake{
+		request: http.Request{Method: http.MethodGet, Header: make(http.Header)},
+		upgrader: websocket.Upgrader{
+			WriteBufferPool: noBuffers{},
+			CheckOrigin:     func(*http.Request) bool { return true }, // was checked
+			Error:           func(http.ResponseWriter, *http.Request, int, error) {},
+		},
+		writer: bufio.NewWriterSize(nil, 512), // gorilla makes its answer there
+	}
+}}
+
+// do answers 101 on the connection, or fails with hijacked saying whether it can still be answered
+// otherwise.
+func (hs *handshake) do(ctx *fasthttp.RequestCtx, c *conn) (*websocket.Conn, error) {
+	hs.ctx, hs.conn, hs.hijacked = ctx, c, false
+	clear(hs.request.Header)
+	for _, name := range []string{"Connection", "Upgrade", "Sec-Websocket-Version", "Sec-Websocket-Key"} {
+		for _, v := range ctx.Request.Header.PeekAll(name) {
+			hs.request.Header[name] = append(hs.request.Header[name], string(v))
+		}
+	}
+	hs.upgrader.HandshakeTimeout = c.srv.cfg.HandshakeTimeout
+	ws, err := hs.upgrader.Upgrade(hs, &hs.request, nil)
+	hs.ctx, hs.conn = nil, nil
+	return ws, err
+}
+
+// Hijack implements http.Hijacker.
+func (hs *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	hs.hijacked = true
+	return (*wire)(hs.conn), bufio.NewReadWriter(hs.conn.br, hs.writer), nil
+}
+
+// Header implements http.ResponseWriter; refusals are written by fasthttp.
+func (hs *handshake) Header() http.Header { return http.Header{} }
+
+// Write implements http.ResponseWriter.
+func (hs *handshake) Write([]byte) (int, error) { return 0, errHandshake }
+
+// WriteHeader implements http.ResponseWriter.
+func (hs *handshake) WriteHeader(int) {}
+
+var errHandshake = errors.New("handshake is answered elsewhere")
+
+// noBuffers keeps gorilla from holding a write buffer: it does not write.
+type noBuffers struct{}
+
+func (noBuffers) Get() any { return nil }
+func (noBuffers) Put(any)  {}

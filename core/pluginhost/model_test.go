@@ -1,0 +1,228 @@
+package pluginhost
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
+	"github.com/protocol-bridge/bridge/proto/wire"
+)
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// counting is the plugin of the model: it numbers what it hears in a cell and says it again; "ask"
+// makes a call whose answer it says, "pub" publishes, "bind K" moves the session to the actor K,
+// which numbers for all its sessions.
+func counting(in *fakeProcess, ev *wire.Event) []wire.Command {
+	n, _ := strconv.Atoi(in.cell(ev, "n"))
+	target := func(c wire.Command) wire.Command {
+		c.Session = ev.Session
+		return c
+	}
+	switch ev.Kind {
+	case wire.Frame:
+		text := string(ev.Data)
+		if key, ok := strings.CutPrefix(text, "bind "); ok && ev.Session == 0 {
+			return []wire.Command{{Kind: wire.Bind, Key: key}}
+		}
+		n++
+		out := []wire.Command{in.put(ev, "n", strconv.Itoa(n)), target(say(fmt.Sprintf("%d %s", n, text)))}
+		if strings.HasPrefix(text, "ask") {
+			out = append(out, target(wire.Command{Kind: wire.Call, Cold: &pluginv1.Call{
+				Tag: text, Order: "o", Target: &pluginv1.Call_Ask{Ask: &pluginv1.Ask{Payload: []byte(text)}},
+			}}))
+		}
+		if strings.HasPrefix(text, "pub") {
+			out = append(out, wire.Command{Kind: wire.Publish, Cold: &pluginv1.Publish{
+				Channels: []string{"c"}, Content: &pluginv1.Content{Payload: []byte(text)},
+			}})
+		}
+		return out
+	case wire.Answer:
+		return []wire.Command{target(say("answer " + ev.Cold.(*pluginv1.Answer).GetTag()))}
+	}
+	return nil
+}
+
+// modelClient is what the model knows of a session.
+type modelClient struct {
+	*client
+	sent   []string // frames that are echoed
+	asks   []string
+	bound  string
+	closed bool
+}
+
+// TestModel drives sessions with random frames, calls, publishes and binds while instances die at
+// random places or are replaced, and compares with what a plugin that never dies would have done: no
+// effect lost, doubled or out of order.
+func TestModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var cleanups []func()
+		defer func() {
+			for _, f := range slices.Backward(cleanups) {
+				f()
+			}
+		}()
+		w := newWorld(rapidT{t, &cleanups}, nil, counting, nil)
+		var clients []*modelClient
+		var published []string
+		number := 0
+		var busy sync.WaitGroup
+		pick := func(t *rapid.T) *modelClient {
+			var open []*modelClient
+			for _, c := range clients {
+				if !c.closed {
+					open = append(open, c)
+				}
+			}
+			if len(open) == 0 {
+				t.Skip("nobody")
+			}
+			return rapid.SampledFrom(open).Draw(t, "client")
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"open": func(*rapid.T) { clients = append(clients, &modelClient{client: w.open()}) },
+			"frame": func(t *rapid.T) {
+				c := pick(t)
+				for range rapid.IntRange(1, 8).Draw(t, "frames") {
+					number++
+					verb := rapid.SampledFrom([]string{"say", "ask", "pub"}).Draw(t, "verb")
+					text := fmt.Sprintf("%s%d", verb, number)
+					c.sent = append(c.sent, text)
+					switch verb {
+					case "ask":
+						c.asks = append(c.asks, text)
+					case "pub":
+						published = append(published, text)
+					}
+					c.say(text)
+				}
+			},
+			"bind": func(t *rapid.T) {
+				c := pick(t)
+				if c.bound != "" {
+					t.Skip("bound")
+				}
+				number++
+				c.bound = fmt.Sprintf("k%d", rapid.IntRange(1, 2).Draw(t, "key"))
+				c.say("bind " + c.bound)
+			},
+			"close": func(t *rapid.T) {
+				c := pick(t)
+				c.closed = true
+				c.Ended(1000, "", true)
+			},
+			"kill": func(*rapid.T) { w.launcher.last().Kill() },
+			"dieAt": func(t *rapid.T) {
+				p := w.launcher.last()
+				p.dieBefore.Store(rapid.Bool().Draw(t, "before"))
+				p.byItself.Store(rapid.Bool().Draw(t, "by itself"))
+				p.dieAt.Store(p.handled.Load() + int64(rapid.IntRange(1, 5).Draw(t, "events")))
+			},
+			"replace": func(*rapid.T) {
+				busy.Go(func() { _ = w.Replace(context.Background()) })
+			},
+			"": func(*rapid.T) {},
+		})
+		busy.Wait()
+		check(t, w, clients, published)
+	})
+}
+
+func check(t *rapid.T, w *world, clients []*modelClient, published []string) {
+	for _, c := range clients {
+		eventually(t, "all frames and answers", func() bool {
+			return c.closed || len(c.got()) >= len(c.sent)+len(c.asks)
+		}, w.dump)
+	}
+	eventually(t, "nothing in flight", func() bool {
+		idle := true
+		w.actors.each(func(a *Actor) {
+			a.mu.Lock()
+			idle = idle && a.box.Len() == 0 && a.running == 0
+			a.mu.Unlock()
+		})
+		return idle
+	})
+	for i, c := range clients {
+		checkClient(t, i, c)
+		w.host.mu.Lock()
+		if c.closed && (w.host.ended[c.ID] != 1 || w.host.gone[c.ID] != 1) {
+			t.Fatalf("client %d: ended %d times, gone %d times", i, w.host.ended[c.ID], w.host.gone[c.ID])
+		}
+		if !c.closed && w.host.ended[c.ID] != 0 {
+			t.Fatalf("client %d was ended", i)
+		}
+		w.host.mu.Unlock()
+	}
+	w.host.mu.Lock()
+	defer w.host.mu.Unlock()
+	asks := 0
+	for id, n := range w.host.asked {
+		asks++
+		if n != 1 {
+			t.Fatalf("call %v was made %d times", id, n)
+		}
+	}
+	want := 0
+	for _, c := range clients {
+		want += len(c.asks)
+	}
+	if asks != want {
+		t.Fatalf("%d calls, want %d", asks, want)
+	}
+	slices.Sort(published)
+	got := slices.Clone(w.host.published)
+	slices.Sort(got)
+	if !slices.Equal(got, published) {
+		t.Fatalf("published %q, want %q", got, published)
+	}
+	if n := w.culprits.Load(); n != 0 {
+		t.Fatalf("%d sessions condemned", n)
+	}
+}
+
+// checkClient compares the frames a client got with those it sent: each once, in order, the numbers
+// of a session without a gap, and rising where sessions share an actor.
+func checkClient(t *rapid.T, i int, c *modelClient) {
+	var echoes, answers []string
+	last := 0
+	for _, f := range c.got() {
+		if tag, ok := strings.CutPrefix(f, "answer "); ok {
+			answers = append(answers, tag)
+			continue
+		}
+		num, text, _ := strings.Cut(f, " ")
+		n, _ := strconv.Atoi(num)
+		if c.bound == "" && n != last+1 {
+			t.Fatalf("client %d: frame %q after number %d", i, f, last)
+		}
+		last = n
+		echoes = append(echoes, text)
+	}
+	if !isPrefix(echoes, c.sent) || !c.closed && len(echoes) != len(c.sent) {
+		t.Fatalf("client %d got %q, want %q", i, echoes, c.sent)
+	}
+	if !isPrefix(answers, c.asks) || !c.closed && len(answers) != len(c.asks) {
+		t.Fatalf("client %d got answers %q, want %q", i, answers, c.asks)
+	}
+}
+
+func isPrefix(a, b []string) bool { return len(a) <= len(b) && slices.Equal(a, b[:len(a)]) }
+
+// rapidT gives a rapid.T the Cleanup that newWorld needs.
+type rapidT struct {
+	*rapid.T
+	cleanups *[]func()
+}
+
+func (r rapidT) Cleanup(f func()) { *r.cleanups = append(*r.cleanups, f) }

@@ -1,0 +1,266 @@
+// Package pluginhost runs plugins: it starts their processes, asks what they are, configures them,
+// links to them, and keeps every event until an instance has acked it. It owns actors, the order of
+// their events, their state and timers, and what happens when a process dies, hangs, lies or is
+// replaced. It knows nothing of sockets, channels or back-ends: a [Host] does what commands ask for.
+//
+// The path of an event: a session's reader → [Actor].Frame → mailbox → [Instance] queue → batch →
+// [Link]; and back: batch → apply → effects, state, ack.
+package pluginhost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/protocol-bridge/bridge/core/actor"
+	"github.com/protocol-bridge/bridge/core/session"
+	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
+	"github.com/protocol-bridge/bridge/proto/wire"
+)
+
+// Host does what the steps of one plugin ask for beyond their own actor. Its methods may be called by many goroutines;
+// those without a context do not block.
+type Host interface {
+	// Join and Leave change the channels of a session.
+	Join(s *session.Session, channel string)
+	Leave(s *session.Session, channel string)
+	// Publish delivers to everyone and returns how many sessions of this plugin got it. Sessions that
+	// have something to write are added to dirty.
+	Publish(author *session.Identity, pub *pluginv1.Publish, dirty *session.Dirty) int
+	// Encoded delivers the form that the plugin gave to a message of another protocol.
+	Encoded(channels []string, variants []*pluginv1.Variant, dirty *session.Dirty)
+	// Opened is called with a new session before its first event.
+	Opened(s *session.Session)
+	// Gone is called once the session's connection is over, Ended when its last event was handled.
+	Gone(s *session.Session)
+	Ended(s *session.Session)
+	// Ask asks the route's upstream and calls emit for each answer, the last with Last set.
+	Ask(ctx context.Context, info *CallInfo, ask *pluginv1.Ask, emit func(*pluginv1.Answer))
+	// Authenticate asks the route's auth backend and keeps the identity with the session.
+	Authenticate(ctx context.Context, info *CallInfo, req *pluginv1.Authenticate) *pluginv1.Answer
+	// Act and Select return how many sessions they reached.
+	Act(act *pluginv1.Act) uint64
+	Select(sel *pluginv1.Select) uint64
+	// Claim says whether the session now holds the name.
+	Claim(s *session.Session, claim *pluginv1.Claim) bool
+	Release(s *session.Session, name string)
+}
+
+// Config is what a Plugin needs. Label, Launcher, Host, NewID, Configure and Logger must be set.
+type Config struct {
+	Label    string
+	Launcher Launcher
+	Host     Host
+	NewID    func() uint64
+	Logger   *slog.Logger
+	// Configure makes the plugin's configuration from what it described.
+	Configure func(*pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, error)
+	// Complain makes an error for people from what the plugin said of its configuration; nil: a plain one.
+	Complain func([]*pluginv1.Complaint) error
+
+	CoreVersion  string
+	EventTimeout time.Duration // after which an unacked event means a hung instance; 0: 10 s
+	StartTimeout time.Duration // for an instance to describe itself and be configured; 0: 10 s
+	Standby      bool          // keep a second instance ready
+	Clock        actor.Clock   // nil: the system's
+}
+
+// ErrStopped is returned when the plugin has been stopped.
+var ErrStopped = errors.New("plugin is stopped")
+
+// ErrConfig is wrapped by errors about values of the configuration: trying again does not help.
+var ErrConfig = errors.New("plugin is configured wrongly")
+
+// Plugin is one plugin block of the configuration with its instances and actors.
+type Plugin struct {
+	cfg Config
+	log *slog.Logger
+
+	actors   registry
+	namedMu  sync.Mutex
+	named    map[string]*Actor
+	hubActor *Actor
+
+	current atomic.Pointer[Instance] // takes new events
+
+	mu        sync.Mutex
+	waiting   []*Actor // have events and no instance
+	instances map[*Instance]bool
+	desc      *pluginv1.DescribeResponse
+	fault     *Fault
+	failing   bool
+
+	maxState     int // set before the first instance serves
+	stateVersion atomic.Uint32
+	number       atomic.Int64
+	restarts     atomic.Uint64
+	culprits     atomic.Uint64
+	culprit      atomic.Int64 // when the last one was found, ns
+
+	swap       chan *Instance // a replacement for the supervisor to watch
+	quarantine quarantine
+
+	ctx    context.Context //nolint:containedctx // the plugin's life
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	calls  sync.WaitGroup
+}
+
+// New returns a plugin that is not started.
+func New(cfg Config) *Plugin {
+	if cfg.EventTimeout == 0 {
+		cfg.EventTimeout = 10 * time.Second
+	}
+	if cfg.StartTimeout == 0 {
+		cfg.StartTimeout = 10 * time.Second
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = actor.SystemClock{}
+	}
+	p := &Plugin{
+		cfg: cfg, log: cfg.Logger.With("plugin", cfg.Label),
+		named: make(map[string]*Actor), instances: make(map[*Instance]bool),
+		swap: make(chan *Instance),
+	}
+	p.quarantine = quarantine{plugin: p, wake: make(chan struct{}, 1)}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.hubActor = &Actor{id: cfg.NewID(), kind: pluginv1.ActorKind_ACTOR_KIND_HUB, plugin: p}
+	p.actors.put(p.hubActor)
+	return p
+}
+
+// Label is the plugin block's.
+func (p *Plugin) Label() string { return p.cfg.Label }
+
+// Description is what the plugin said of itself; nil before the first instance was ready.
+func (p *Plugin) Description() *pluginv1.DescribeResponse {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.desc
+}
+
+// Ready says whether events are served at this moment, or will be as soon as a dead instance has its
+// successor.
+func (p *Plugin) Ready() bool {
+	if p.current.Load() != nil {
+		return true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.desc != nil && !p.failing
+}
+
+// OpenSession makes a session and posts its Opened event.
+func (p *Plugin) OpenSession(info *session.Info, t session.Transport, limits *session.Limits) *session.Session {
+	s, a := p.newSession(info, t, limits)
+	e := actor.NewEvent(wire.Opened)
+	e.Cold = &pluginv1.Opened{Snapshot: a.openingSnapshot()}
+	a.post(e)
+	return s
+}
+
+// OpenRequest makes a session of a plain HTTP request and posts its Request event. With streamed the
+// body follows by Frame and Eof.
+func (p *Plugin) OpenRequest(info *session.Info, t session.Transport, limits *session.Limits, body []byte, streamed bool) *session.Session {
+	s, a := p.newSession(info, t, limits)
+	e := actor.NewEvent(wire.Request)
+	e.Cold = &pluginv1.Request{Snapshot: a.openingSnapshot(), Body: append([]byte(nil), body...), Streamed: streamed}
+	e.Source, e.Size = s, len(body)
+	s.Hold(len(body))
+	a.post(e)
+	return s
+}
+
+func (p *Plugin) newSession(info *session.Info, t session.Transport, limits *session.Limits) (*session.Session, *Actor) {
+	a := &Actor{id: p.cfg.NewID(), kind: pluginv1.ActorKind_ACTOR_KIND_SESSION, route: info.Route, plugin: p}
+	a.session = session.New(a.id, info, t, a, limits)
+	p.cfg.Host.Opened(a.session)
+	p.actors.put(a)
+	return a.session, a
+}
+
+func (a *Actor) openingSnapshot() *pluginv1.Snapshot {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.snapshotLocked()
+}
+
+// Deliver hands a message of another protocol to the plugin. done is called when it was encoded, or
+// dropped.
+func (p *Plugin) Deliver(channels []string, content *pluginv1.Content, done func()) {
+	e := actor.NewEvent(wire.Message)
+	e.Cold = &pluginv1.Message{Channels: channels, Content: content}
+	e.Done = done
+	p.hubActor.post(e)
+}
+
+// park keeps an actor until there is an instance; false when there is one. The caller holds the
+// actor's lock.
+func (p *Plugin) park(a *Actor) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.current.Load() != nil {
+		return false
+	}
+	if !a.parked {
+		a.parked = true
+		p.waiting = append(p.waiting, a)
+	}
+	return true
+}
+
+// install makes the instance the one that takes new events.
+func (p *Plugin) install(in *Instance) {
+	p.mu.Lock()
+	p.current.Store(in)
+	waiting := p.waiting
+	p.waiting = nil
+	p.failing = false
+	p.mu.Unlock()
+	for _, a := range waiting {
+		a.mu.Lock()
+		a.parked = false
+		a.dispatchLocked()
+		a.mu.Unlock()
+	}
+}
+
+func (p *Plugin) setFault(f *Fault) {
+	p.mu.Lock()
+	p.fault = f
+	p.mu.Unlock()
+}
+
+// background runs f with a context that ends with the plugin.
+func (p *Plugin) background(f func(context.Context)) {
+	p.calls.Go(func() { f(p.ctx) })
+}
+
+func (p *Plugin) describe(desc *pluginv1.DescribeResponse) error {
+	p.mu.Lock()
+	old := p.desc
+	p.mu.Unlock()
+	if old != nil {
+		if err := readsState(desc, p.stateVersion.Load()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readsState(desc *pluginv1.DescribeResponse, version uint32) error {
+	if version == 0 || desc.GetStateVersion() == version {
+		return nil
+	}
+	for _, v := range desc.GetReadsState() {
+		if v == version {
+			return nil
+		}
+	}
+	return fmt.Errorf("version %s of the plugin cannot read state of version %d that sessions have: it declares %d and reads %v",
+		desc.GetVersion(), version, desc.GetStateVersion(), desc.GetReadsState())
+}

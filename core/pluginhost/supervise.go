@@ -1,0 +1,359 @@
+package pluginhost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
+)
+
+// Start starts the first instance and from then on keeps one. It returns how the first attempt
+// ended; unless the error is ErrConfig, more follow.
+func (p *Plugin) Start(ctx context.Context) error {
+	first := make(chan error, 1)
+	p.wg.Go(func() { p.supervise(first) })
+	p.wg.Go(p.watch)
+	select {
+	case err := <-first:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Delays between attempts to start, and between deaths before a first ack.
+const (
+	minBackoff = 20 * time.Millisecond
+	maxBackoff = 5 * time.Second
+	// soon is how long an instance must have lived for its death not to count as one at the start.
+	soon = 2 * time.Second
+)
+
+func (p *Plugin) supervise(first chan<- error) {
+	backoff := time.Duration(0)
+	report := func(err error) {
+		if first != nil {
+			first <- err
+			first = nil
+		}
+	}
+	var spare *Instance
+	for p.ctx.Err() == nil {
+		if backoff > 0 && !p.pause(backoff) {
+			break
+		}
+		in := spare
+		spare = nil
+		if in == nil {
+			var err error
+			if in, err = p.launch(roleMain); err != nil {
+				p.failed(err)
+				report(err)
+				if errors.Is(err, ErrConfig) {
+					break
+				}
+				backoff = min(max(backoff*2, minBackoff), maxBackoff)
+				continue
+			}
+		}
+		started := time.Now()
+		p.install(in)
+		report(nil)
+		spare = p.spare(spare)
+		if in = p.attend(in, &spare); in == nil {
+			break
+		}
+		if in.acked.Load() == 0 && time.Since(started) < soon {
+			backoff = min(max(backoff*2, minBackoff), maxBackoff)
+		} else {
+			backoff = 0
+		}
+	}
+	if spare != nil {
+		p.stopInstance(spare)
+	}
+	report(ErrStopped)
+}
+
+// attend waits for the serving instance to die, following replacements; it returns the one that
+// died, nil when the plugin is stopped.
+func (p *Plugin) attend(in *Instance, spare **Instance) *Instance {
+	for {
+		var spareGone <-chan struct{}
+		if *spare != nil {
+			spareGone = (*spare).done
+		}
+		select {
+		case <-p.ctx.Done():
+			return nil
+		case next := <-p.swap:
+			old := in
+			in = next
+			p.install(in)
+			if *spare != nil { // of the old configuration or binary
+				p.stopInstance(*spare)
+				*spare = nil
+			}
+			p.wg.Go(func() { p.retire(old) })
+		case <-spareGone:
+			*spare = nil
+		case <-in.process.Exited():
+			p.retired(in)
+			if p.ctx.Err() != nil {
+				return nil
+			}
+			p.restarts.Add(1)
+			p.log.Warn("plugin ended, it is started again", "instance", in.number, "pid", in.process.Pid(),
+				"how", in.process.Exit().Text, "hung", in.hung.Load())
+			return in
+		}
+		*spare = p.spare(*spare)
+	}
+}
+
+// spare returns a standby instance where one is wanted.
+func (p *Plugin) spare(have *Instance) *Instance {
+	if have != nil || !p.cfg.Standby || p.ctx.Err() != nil {
+		return have
+	}
+	in, err := p.launch(roleMain)
+	if err != nil {
+		p.log.Warn("standby instance cannot be started", "err", err)
+		return nil
+	}
+	return in
+}
+
+// retire ends an instance once its last event is acked, or does not come to be.
+func (p *Plugin) retire(in *Instance) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for in.inflight.Load() > 0 {
+		select {
+		case <-tick.C:
+		case <-in.done:
+			return
+		case <-p.ctx.Done():
+		}
+		if p.ctx.Err() != nil {
+			break
+		}
+	}
+	p.stopInstance(in)
+}
+
+// Replace starts a new instance beside the serving one and hands over to it: actors move when none
+// of their events is in flight. On an error the old one never noticed.
+func (p *Plugin) Replace(context.Context) error {
+	in, err := p.launch(roleMain)
+	if err != nil {
+		return err
+	}
+	select {
+	case p.swap <- in:
+		return nil
+	case <-p.ctx.Done():
+		p.stopInstance(in)
+		return ErrStopped
+	}
+}
+
+// launch starts an instance up to an open link.
+func (p *Plugin) launch(role instanceRole) (*Instance, error) {
+	ctx, cancel := context.WithTimeout(p.ctx, p.cfg.StartTimeout)
+	defer cancel()
+	proc, err := p.cfg.Launcher.Launch(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("start plugin %q: %w", p.cfg.Label, err)
+	}
+	in, err := p.link(ctx, proc, role)
+	if err != nil {
+		proc.Kill()
+		<-proc.Exited()
+		return nil, fmt.Errorf("start plugin %q: %w", p.cfg.Label, err)
+	}
+	return in, nil
+}
+
+func (p *Plugin) link(ctx context.Context, proc Process, role instanceRole) (*Instance, error) {
+	desc, err := proc.Describe(ctx, &pluginv1.DescribeRequest{CoreVersion: p.cfg.CoreVersion, Contract: Contract})
+	if err != nil {
+		return nil, fmt.Errorf("describe: %w", died(proc, err))
+	}
+	if err := p.describe(desc); err != nil {
+		return nil, err
+	}
+	req, err := p.cfg.Configure(desc)
+	if err != nil {
+		return nil, errors.Join(ErrConfig, err)
+	}
+	resp, err := proc.Configure(ctx, req)
+	if err != nil {
+		return nil, fmt.Errorf("configure: %w", died(proc, err))
+	}
+	if complaints := resp.GetComplaints(); len(complaints) > 0 {
+		return nil, errors.Join(ErrConfig, p.complain(complaints))
+	}
+	l, err := proc.OpenLink()
+	if err != nil {
+		return nil, fmt.Errorf("link: %w", died(proc, err))
+	}
+	in := newInstance(p, proc, l, int(p.number.Add(1)), role)
+	p.mu.Lock()
+	p.desc = desc
+	if p.maxState == 0 {
+		p.maxState = defaultMaxState
+		if n := int(desc.GetMaxStateBytes()); n > 0 {
+			p.maxState = min(n, largestMaxState)
+		}
+	}
+	p.instances[in] = true
+	p.mu.Unlock()
+	p.stateVersion.Store(desc.GetStateVersion())
+	p.wg.Go(func() {
+		in.run()
+		p.mu.Lock()
+		delete(p.instances, in)
+		p.mu.Unlock()
+	})
+	p.log.Info("plugin linked", "instance", in.number, "pid", proc.Pid(), "name", desc.GetName(), "version", desc.GetVersion())
+	return in, nil
+}
+
+// Contract is the revision of the contract that this core speaks.
+const Contract = 1
+
+// State an actor may have, in bytes.
+const (
+	defaultMaxState = 256 << 10
+	largestMaxState = 4 << 20
+)
+
+func (p *Plugin) complain(list []*pluginv1.Complaint) error {
+	if p.cfg.Complain != nil {
+		return p.cfg.Complain(list)
+	}
+	var errs []error
+	for _, c := range list {
+		errs = append(errs, fmt.Errorf("%s %s: %s", c.GetRoute(), c.GetAttribute(), c.GetText()))
+	}
+	return errors.Join(errs...)
+}
+
+// died adds how the process ended to an error that its end explains.
+func died(proc Process, err error) error {
+	select {
+	case <-proc.Exited():
+		return fmt.Errorf("%w (the process ended: %s)", err, proc.Exit().Text)
+	case <-time.After(50 * time.Millisecond):
+		return err
+	}
+}
+
+// launchUntil launches until it succeeds; nil when the plugin is stopped.
+func (p *Plugin) launchUntil(role instanceRole) *Instance {
+	for backoff := minBackoff; p.ctx.Err() == nil; backoff = min(backoff*2, maxBackoff) {
+		in, err := p.launch(role)
+		if err == nil {
+			return in
+		}
+		p.failed(err)
+		if !p.pause(backoff) {
+			break
+		}
+	}
+	return nil
+}
+
+func (p *Plugin) failed(err error) {
+	if p.ctx.Err() != nil {
+		return
+	}
+	p.mu.Lock()
+	p.failing = p.current.Load() == nil
+	p.fault = &Fault{Err: err, Mend: mendStart(err), Time: p.cfg.Clock.Now()}
+	mend := p.fault.Mend
+	p.mu.Unlock()
+	p.log.Error("plugin cannot be started", "err", err, "mend", mend)
+}
+
+func (p *Plugin) pause(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-p.ctx.Done():
+		return false
+	}
+}
+
+// watch ends instances that hang.
+func (p *Plugin) watch() {
+	tick := time.NewTicker(max(p.cfg.EventTimeout/8, 10*time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		deadline := p.cfg.Clock.Now().Add(-p.cfg.EventTimeout)
+		for _, in := range p.live() {
+			if in.role == roleMain && in.sweep(deadline) && !in.hung.Swap(true) {
+				p.log.Warn("plugin hangs, it is replaced", "instance", in.number, "pid", in.process.Pid(), "event_timeout", p.cfg.EventTimeout)
+				in.process.Kill()
+			}
+		}
+	}
+}
+
+func (p *Plugin) live() []*Instance {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := make([]*Instance, 0, len(p.instances))
+	for in := range p.instances {
+		list = append(list, in)
+	}
+	return list
+}
+
+// stopGrace is how long an instance may take to end when asked to.
+const stopGrace = 2 * time.Second
+
+// stopInstance asks the instance to end, ends it if it does not, and waits for it.
+func (p *Plugin) stopInstance(in *Instance) {
+	in.stopping.Store(true)
+	in.process.Stop()
+	t := time.NewTimer(stopGrace)
+	defer t.Stop()
+	select {
+	case <-in.done:
+	case <-t.C:
+		in.process.Kill()
+		<-in.done
+	}
+}
+
+// Stop ends all instances and calls. Sessions are to be closed before.
+func (p *Plugin) Stop() {
+	p.cancel()
+	for _, in := range p.live() {
+		p.wg.Go(func() { p.stopInstance(in) })
+	}
+	p.wg.Wait()
+	p.dropAll()
+	p.calls.Wait()
+}
+
+// dropAll lets go of all actors, so that calls blocked on answers nobody takes end.
+func (p *Plugin) dropAll() {
+	p.actors.each(func(a *Actor) {
+		a.mu.Lock()
+		a.box.Rewind(func(*actorEvent) {})
+		a.removeLocked()
+		a.mu.Unlock()
+	})
+}

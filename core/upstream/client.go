@@ -1,0 +1,171 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/protocol-bridge/bridge/core/upstream/internal/http1"
+	"github.com/protocol-bridge/bridge/upstream"
+)
+
+const (
+	// A back-end that restarts refuses connections for a moment.
+	connectAttempts = 3
+	connectPause    = 50 * time.Millisecond // before the second attempt, twice that before the third
+	// What a back-end that says 429 without saying when to come back is given.
+	busyPause = time.Second // doubles
+)
+
+// sink takes a response as it arrives; the codecs' exchanges are sinks.
+type sink interface {
+	Feed(piece []byte)
+	End()
+	Fail(outcome upstream.Outcome, detail string)
+	// Done reports whether the outcome is known.
+	Done() bool
+	// Release is for the caller of post; see there.
+	Release()
+}
+
+// caller puts requests to one URL: it knows what may be tried again, and when to stop waiting.
+type caller struct {
+	http      *http1.Client
+	timeout   time.Duration // until the first byte of the body
+	idle      time.Duration // what a response gets to end after its outcome
+	maxAnswer int64
+
+	mu      sync.Mutex // guards what follows
+	over    bool
+	drains  sync.WaitGroup // responses that are read to their end behind their outcome
+	closing chan struct{}
+}
+
+func newCaller(h *http1.Client, timeout, idle time.Duration, maxAnswer int64) *caller {
+	return &caller{http: h, timeout: timeout, idle: idle, maxAnswer: maxAnswer, closing: make(chan struct{})}
+}
+
+func (c *caller) close() {
+	c.mu.Lock()
+	if !c.over {
+		c.over = true
+		close(c.closing)
+	}
+	c.mu.Unlock()
+	c.http.Close()
+	c.drains.Wait()
+}
+
+// post puts a request and feeds the response to a sink, which has its outcome when post returns. The
+// request then no longer runs, and Release is due; or it is draining: post has seen to it that
+// Release is called when it ends.
+func (c *caller) post(ctx context.Context, header string, body []byte, to sink) (draining bool) {
+	until := time.Now().Add(c.timeout)
+	for attempt := 0; ; attempt++ {
+		r, err := c.http.Post(ctx, until, header, body)
+		switch {
+		case err == nil && r.Status() == 429:
+			wait, said := r.RetryAfter(time.Now())
+			if !said {
+				wait = busyPause << min(attempt, 10)
+			}
+			text := discard(r)
+			if !c.pause(ctx, until, wait) {
+				to.Fail(upstream.Unavailable, fmt.Sprintf("the back-end answered with status 429: %q", text))
+				return false
+			}
+		case err == nil && (r.Status() < 200 || r.Status() > 299):
+			status := r.Status()
+			to.Fail(upstream.Unavailable, fmt.Sprintf("the back-end answered with status %d: %q", status, discard(r)))
+			return false
+		case err == nil:
+			return c.read(r, to)
+		case errors.Is(err, syscall.ECONNREFUSED) && attempt < connectAttempts-1 &&
+			c.pause(ctx, until, connectPause<<attempt):
+		default:
+			to.Fail(upstream.Unavailable, err.Error())
+			return false
+		}
+	}
+}
+
+// pause waits before another attempt, and reports whether there may be one.
+func (c *caller) pause(ctx context.Context, until time.Time, wait time.Duration) bool {
+	if time.Until(until) <= wait {
+		return false
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+	case <-c.closing:
+	}
+	return false
+}
+
+// discard ends a response of which only what is there already matters, and returns the beginning of
+// that. If it is all there is, the connection lives on.
+func discard(r *http1.Response) string {
+	piece, _ := r.Buffered()
+	text := string(piece[:min(len(piece), 80)])
+	r.Close()
+	return text
+}
+
+func (c *caller) read(r *http1.Response, to sink) (draining bool) {
+	// Also when a sink panics: its session is lost then, but not the connection's place.
+	defer func() {
+		if !draining {
+			r.Close()
+		}
+	}()
+	room := c.maxAnswer
+	for !to.Done() {
+		piece, err := r.Next()
+		room -= int64(len(piece))
+		switch {
+		case errors.Is(err, io.EOF):
+			to.End()
+		case err != nil:
+			to.Fail(upstream.Unavailable, err.Error())
+			return false
+		case room < 0:
+			to.Fail(upstream.Unavailable, "the answer is too large")
+			return false
+		default:
+			to.Feed(piece)
+		}
+	}
+	if _, complete := r.Buffered(); complete {
+		return false
+	}
+	return c.drain(r, room, to)
+}
+
+// drain lets a back-end finish that still writes behind the outcome: if the connection were closed,
+// that could end its work. So it keeps its place among the requests that run.
+func (c *caller) drain(r *http1.Response, room int64, to sink) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
+		return false
+	}
+	c.drains.Go(func() {
+		defer to.Release()
+		defer r.Close()
+		for end := time.Now().Add(c.idle); room >= 0 && time.Now().Before(end); {
+			piece, err := r.Next()
+			if err != nil {
+				return
+			}
+			room -= int64(len(piece))
+		}
+	})
+	return true
+}

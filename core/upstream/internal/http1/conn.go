@@ -1,0 +1,253 @@
+package http1
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+const (
+	// inSize is the memory that a connection reads into, and so the most that a head may have and
+	// the largest piece of a body.
+	inSize = 16 << 10
+	// outSize is the memory for writing that a connection keeps.
+	outSize = 64 << 10
+)
+
+// conn is one connection, with the response that is being read from it.
+type conn struct {
+	client *Client
+	net    net.Conn
+	raw    syscall.RawConn // of the socket; nil when there is none to look at
+	abort  func()          // closes net
+	probe  func(fd uintptr) bool
+	alive  bool // what probe found
+
+	in      []byte
+	r, w    int // what was read and not yet used is in[r:w]
+	out     []byte
+	expires time.Time // do not use after it
+
+	stop func() bool // ends the watch of the request's context
+	ctx  context.Context
+	head head
+	body body
+	some bool // a byte of the body came
+}
+
+// Response is the response to one request. It is used by one goroutine, and not after Close.
+type Response conn
+
+func newConn(c *Client, secured, socket net.Conn) *conn {
+	n := &conn{client: c, net: secured, in: make([]byte, inSize)}
+	n.abort = func() { _ = secured.Close() }
+	n.probe = n.look
+	if sc, ok := socket.(syscall.Conn); ok {
+		n.raw, _ = sc.SyscallConn()
+	}
+	return n
+}
+
+// usable reports whether a connection that was kept may be used, and sets its deadline. The server
+// may have closed it since, or have said something that nobody asked for.
+func (n *conn) usable(until time.Time) bool {
+	if time.Now().After(n.expires) || n.net.SetDeadline(until) != nil {
+		return false
+	}
+	if n.raw == nil {
+		return true
+	}
+	n.alive = false
+	return n.raw.Read(n.probe) == nil && n.alive
+}
+
+func (n *conn) begin(ctx context.Context) {
+	n.ctx = ctx
+	n.r, n.w, n.some = 0, 0, false
+	n.stop = nil
+	if ctx.Done() != nil {
+		n.stop = context.AfterFunc(ctx, n.abort)
+	}
+}
+
+func (n *conn) write(header string, body []byte) (written int, err error) {
+	out := append(n.out[:0], n.client.head...)
+	out = strconv.AppendInt(out, int64(len(body)), 10)
+	out = append(append(append(out, "\r\n"...), header...), "\r\n"...)
+	out = append(out, body...)
+	if cap(out) <= outSize {
+		n.out = out
+	}
+	return n.net.Write(out)
+}
+
+// fill reads more, behind what is there.
+func (n *conn) fill() error {
+	if n.r == n.w {
+		n.r, n.w = 0, 0
+	}
+	got, err := n.net.Read(n.in[n.w:])
+	n.w += got
+	if got > 0 {
+		return nil // an error comes again
+	}
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	return err
+}
+
+// readHead reads heads until one is not that of an interim response.
+func (n *conn) readHead() error {
+	for interim := 0; ; {
+		for {
+			size := headSize(n.in[n.r:n.w])
+			if size > 0 {
+				err := n.head.parse(n.in[n.r : n.r+size])
+				n.r += size
+				if err != nil {
+					return err
+				}
+				break
+			}
+			if n.w == len(n.in) {
+				return fmt.Errorf("%w: the head is too large", ErrMalformed)
+			}
+			if err := n.fill(); err != nil {
+				return err
+			}
+		}
+		if n.head.status >= 200 {
+			break
+		}
+		if interim++; interim > 8 || n.head.status == 101 {
+			return fmt.Errorf("%w: status %d was not asked for", ErrMalformed, n.head.status)
+		}
+	}
+	n.body = newBody(&n.head)
+	return nil
+}
+
+// explain says what an error of the connection means. Time limits and the end of a context show
+// themselves only as errors of the socket.
+func (n *conn) explain(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, net.ErrClosed):
+		return ErrClosed
+	case errors.Is(err, os.ErrDeadlineExceeded) && n.some:
+		return ErrIdle
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return ErrTimeout
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%w: the server closed it", ErrLost)
+	case errors.Is(err, ErrMalformed):
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrLost, err)
+}
+
+// drop closes the connection for good.
+func (n *conn) drop() {
+	if n.stop != nil {
+		n.stop()
+	}
+	_ = n.net.Close()
+	c := n.client
+	c.mu.Lock()
+	delete(c.all, n)
+	c.mu.Unlock()
+}
+
+// Status is the status of the response.
+func (r *Response) Status() int { return r.head.status }
+
+// RetryAfter is what the response says about when to come back; ok is false if it does not.
+func (r *Response) RetryAfter(now time.Time) (wait time.Duration, ok bool) {
+	return retryAfter(r.head.retryAfter, now)
+}
+
+// Next waits for more of the body and returns what there is, at least a byte; it is good until the
+// next call. The end of the body is io.EOF. A byte must come within the client's IdleTimeout, the
+// first one at the time that [Client.Post] was given.
+func (r *Response) Next() ([]byte, error) {
+	n := (*conn)(r)
+	for {
+		piece, err := n.body.take(n)
+		if len(piece) > 0 {
+			n.some = true
+			return piece, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if n.body.complete {
+			return nil, io.EOF
+		}
+		if n.some {
+			if err := n.net.SetReadDeadline(time.Now().Add(n.client.cfg.IdleTimeout)); err != nil {
+				return nil, n.explain(n.ctx, err)
+			}
+		}
+		if err := n.fill(); err != nil {
+			if errors.Is(err, io.EOF) && n.body.framing == untilClose {
+				n.body.complete = true
+				return nil, io.EOF
+			}
+			return nil, n.explain(n.ctx, err)
+		}
+	}
+}
+
+// Buffered returns what is there of the body without waiting, good until the next call, and whether
+// the body ends with it.
+func (r *Response) Buffered() (piece []byte, complete bool) {
+	n := (*conn)(r)
+	piece, _ = n.body.take(n) // an error comes again
+	n.some = n.some || len(piece) > 0
+	return piece, n.body.complete
+}
+
+// Close ends the request. The connection is kept if the body was read to its end, else closed.
+func (r *Response) Close() {
+	n := (*conn)(r)
+	aborted := n.stop != nil && !n.stop()
+	n.stop, n.ctx = nil, nil
+	if aborted || !n.body.complete || !n.head.keep || n.r != n.w {
+		n.drop()
+		return
+	}
+	now := time.Now()
+	n.expires = now.Add(keepFor)
+	if limit := n.head.keepFor; limit > 0 {
+		// It closes about then: a request that is sent at that moment is lost.
+		n.expires = now.Add(limit - min(limit/2, time.Second))
+	}
+	n.client.keep(n)
+}
+
+// headSize returns the size of the head at the beginning of p with its empty line, 0 if that is not
+// there yet.
+func headSize(p []byte) int {
+	for from := 0; ; {
+		i := bytes.IndexByte(p[from:], '\n')
+		if i < 0 {
+			return 0
+		}
+		from += i + 1
+		switch {
+		case bytes.HasPrefix(p[from:], []byte("\n")):
+			return from + 1
+		case bytes.HasPrefix(p[from:], []byte("\r\n")):
+			return from + 2
+		}
+	}
+}

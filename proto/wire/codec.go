@@ -1,0 +1,84 @@
+package wire
+
+import (
+	"fmt"
+	"sync"
+
+	"google.golang.org/grpc/encoding"
+	grpcproto "google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/mem"
+)
+
+// Batch is an encoded LinkRequest or LinkResponse.
+//
+// To send one, fill B and hand it to SendMsg, which takes B over. To receive one, hand an empty
+// Batch to RecvMsg, walk B, then call Free; nothing may point into B after that.
+type Batch struct {
+	B   []byte
+	buf mem.Buffer
+}
+
+// Free gives the bytes of a received batch back.
+func (b *Batch) Free() {
+	if b.buf != nil {
+		b.buf.Free()
+	}
+	b.B, b.buf = nil, nil
+}
+
+// buffers larger than this are left to the garbage collector, so that one large frame does not stay.
+const keepBuffer = 2 * MaxBatch
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b }}
+
+// NewBuffer returns an empty buffer for Batch.B.
+func NewBuffer() []byte {
+	return (*buffers.Get().(*[]byte))[:0]
+}
+
+// bufferPool gives sent buffers back to buffers.
+type bufferPool struct{}
+
+func (bufferPool) Get(n int) *[]byte { b := make([]byte, n); return &b }
+
+func (bufferPool) Put(b *[]byte) {
+	if cap(*b) <= keepBuffer {
+		*b = (*b)[:0]
+		buffers.Put(b)
+	}
+}
+
+// Codec is the gRPC codec of a Link and of the calls beside it: batches pass as they are, any other
+// message is protobuf. Force it on both sides; its content subtype is protobuf's.
+type Codec struct{}
+
+var _ encoding.CodecV2 = Codec{}
+
+// Name is protobuf's, since the bytes are.
+func (Codec) Name() string { return grpcproto.Name }
+
+// Marshal takes over a Batch's bytes and encodes anything else as protobuf.
+func (Codec) Marshal(v any) (mem.BufferSlice, error) {
+	b, ok := v.(*Batch)
+	if !ok {
+		return encoding.GetCodecV2(grpcproto.Name).Marshal(v)
+	}
+	if b.buf != nil {
+		return nil, fmt.Errorf("wire: a received batch is not to be sent")
+	}
+	data := b.B
+	b.B = nil
+	return mem.BufferSlice{mem.NewBuffer(&data, bufferPool{})}, nil
+}
+
+// Unmarshal keeps a Batch's bytes as they came and decodes anything else as protobuf.
+func (Codec) Unmarshal(data mem.BufferSlice, v any) error {
+	b, ok := v.(*Batch)
+	if !ok {
+		return encoding.GetCodecV2(grpcproto.Name).Unmarshal(data, v)
+	}
+	b.Free()
+	b.buf = data.MaterializeToBuffer(mem.DefaultBufferPool())
+	b.B = b.buf.ReadOnlyData()
+	return nil
+}

@@ -1,0 +1,138 @@
+package sdk
+
+import (
+	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
+	"github.com/protocol-bridge/bridge/proto/wire"
+)
+
+// Call is something slow that the core does for the actor. It is executed once; its outcome comes as
+// [Answer] events.
+type Call struct {
+	Tag string // comes back in the answers; need not be unique
+	// Order names a queue of the actor's calls, which run in order, Parallel at a time. Empty: at
+	// once.
+	Order    string
+	Parallel int // 0 means 1
+	Target   Target
+}
+
+// CallID names a call: the event that led to it, and the call's place among the commands of that
+// step. It is the same when the event is delivered again.
+type CallID struct {
+	Seq   uint64
+	Index uint32
+}
+
+// Target is what a call does: [Ask], [Authenticate], [Counted], [Act] or [Select].
+type Target interface {
+	target(c *Conn, pb *pluginv1.Call)
+}
+
+// Ask sends one message to the route's upstream, in the form of that upstream's kind.
+type Ask struct {
+	Type      string
+	Payload   JSON
+	MessageID string // the protocol's own
+	Channel   string
+	Purpose   string // "message" (also when empty), "subscribe" or "closed"
+	// Raw is one command in the upstream's own form, instead of all the above; elements of the answer
+	// come one by one in Answer.Raw.
+	Raw []byte
+}
+
+// Authenticate asks the route's auth backend who the session's client is.
+type Authenticate struct {
+	Token       string
+	HasToken    bool
+	UserID      string // whom the client claims to be; empty: nobody in particular
+	Payload     JSON   // what the client sent with it
+	Subprotocol string
+	Headers     []Header // of the protocol, not of HTTP
+}
+
+// Counted publishes; the answer's Count says how many received it.
+type Counted Publication
+
+// Act does something to one session of this plugin, wherever it is; the answer's Count is 0 when
+// there is none.
+type Act struct {
+	Session uint64
+	Action  Action
+}
+
+// Select does something to all sessions of this plugin that match; the answer has their Count.
+type Select struct {
+	UserIDs       []string // any of them; empty: any user
+	Channel       string   // members of it; empty: all
+	Authenticated bool     // only those with an identity
+	Action        Action
+}
+
+// Action is what Act and Select do: everything that is set, in this order.
+type Action struct {
+	Join    []string
+	Leave   []string
+	Context map[string][]byte
+	Frames  []OutFrame
+	Close   *CloseCode
+}
+
+// Call makes a call on behalf of the event's session.
+func (c *Conn) Call(call Call) CallID {
+	t := c.t()
+	pb := &pluginv1.Call{Tag: call.Tag, Order: call.Order, Parallel: uint32(call.Parallel)}
+	call.Target.target(c, pb)
+	id := CallID{t.node.ev.Seq, uint32(len(t.step.Commands))}
+	c.connectionOrActor(wire.Command{Kind: wire.Call, Cold: pb})
+	return id
+}
+
+// Ask asks the route's upstream: a message whose type is the tag. See the type [Ask] for more.
+func (c *Conn) Ask(tag string, payload JSON) CallID {
+	return c.Call(Call{Tag: tag, Target: Ask{Type: tag, Payload: payload}})
+}
+
+// Cancel ends the wait of calls with that tag: those not started yet are answered OutcomeCancelled.
+func (c *Conn) Cancel(tag string) { c.connectionOrActor(wire.Command{Kind: wire.Cancel, Key: tag}) }
+
+func (a Ask) target(_ *Conn, pb *pluginv1.Call) {
+	pb.Target = &pluginv1.Call_Ask{Ask: &pluginv1.Ask{
+		Type: a.Type, Payload: a.Payload, MessageId: a.MessageID,
+		Channel: a.Channel, Purpose: a.Purpose, Raw: a.Raw,
+	}}
+}
+
+func (a Authenticate) target(_ *Conn, pb *pluginv1.Call) {
+	auth := &pluginv1.Authenticate{
+		Token: a.Token, HasToken: a.HasToken, UserId: a.UserID, Payload: a.Payload, Subprotocol: a.Subprotocol,
+	}
+	for _, h := range a.Headers {
+		auth.Headers = append(auth.Headers, &pluginv1.Entry{Key: h.Name, Value: []byte(h.Value)})
+	}
+	pb.Target = &pluginv1.Call_Authenticate{Authenticate: auth}
+}
+
+func (p Counted) target(c *Conn, pb *pluginv1.Call) {
+	pb.Target = &pluginv1.Call_Publish{Publish: c.publish((*Publication)(&p))}
+}
+
+func (a Act) target(_ *Conn, pb *pluginv1.Call) {
+	pb.Target = &pluginv1.Call_Act{Act: &pluginv1.Act{Session: a.Session, Action: a.Action.wire()}}
+}
+
+func (s Select) target(_ *Conn, pb *pluginv1.Call) {
+	pb.Target = &pluginv1.Call_Select{Select: &pluginv1.Select{
+		UserIds: s.UserIDs, Channel: s.Channel, Authenticated: s.Authenticated, Action: s.Action.wire(),
+	}}
+}
+
+func (a *Action) wire() *pluginv1.Action {
+	pb := &pluginv1.Action{Join: a.Join, Leave: a.Leave, Frames: variantsOf(a.Frames)}
+	for key, value := range a.Context {
+		pb.Context = append(pb.Context, &pluginv1.Entry{Key: key, Value: value})
+	}
+	if a.Close != nil {
+		pb.Close = &pluginv1.Close{Code: uint32(a.Close.Code), Reason: a.Close.Reason}
+	}
+	return pb
+}

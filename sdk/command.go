@@ -1,0 +1,254 @@
+package sdk
+
+import (
+	"fmt"
+	"time"
+	"unsafe"
+
+	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
+	"github.com/protocol-bridge/bridge/proto/wire"
+)
+
+// Commands take effect together with the event's ack, in order. Slices and strings given to them
+// must stay as they are until Step returns; nothing of them is kept after that.
+
+// Send sends a text frame.
+func (c *Conn) Send(data []byte) { c.connection(wire.Command{Kind: wire.Send, Data: data}) }
+
+// Text sends a text frame.
+func (c *Conn) Text(text string) { c.Send(bytesOf(text)) }
+
+// Textf sends a text frame formatted as fmt does.
+func (c *Conn) Textf(format string, args ...any) {
+	t := c.t()
+	from := len(t.arena)
+	t.arena = fmt.Appendf(t.arena, format, args...)
+	c.Send(t.arena[from:])
+}
+
+// Binary sends a binary frame.
+func (c *Conn) Binary(data []byte) {
+	c.connection(wire.Command{Kind: wire.Send, Data: data, Binary: true})
+}
+
+// SendSettling sends a frame, and settles the delivery once it is written.
+func (c *Conn) SendSettling(data []byte, binary bool, delivery uint64) {
+	c.connection(wire.Command{Kind: wire.Send, Data: data, Binary: binary, Number: int64(delivery)})
+}
+
+// Close closes the session once what was sent before is written. Of its later events only Closed
+// goes to Step.
+func (c *Conn) Close(code CloseCode) {
+	c.connection(wire.Command{Kind: wire.Close, Number: int64(code.Code), Key: code.Reason})
+	c.t().closed = append(c.t().closed, c.p)
+}
+
+// Join makes the session a member of a channel. A name that is none ([CheckChannel]) closes it.
+func (c *Conn) Join(channel string) { c.connection(wire.Command{Kind: wire.Join, Key: channel}) }
+
+// Leave ends the session's membership.
+func (c *Conn) Leave(channel string) { c.connection(wire.Command{Kind: wire.Leave, Key: channel}) }
+
+// PutContext sets a value of the session's context; an empty one deletes the key.
+func (c *Conn) PutContext(key string, value []byte) {
+	c.connection(wire.Command{Kind: wire.PutContext, Key: key, Data: value})
+	if len(value) == 0 {
+		c.t().remember(c.p.context, key)
+		delete(c.p.context, key)
+		return
+	}
+	if c.p.context == nil {
+		c.p.context = make(map[string][]byte)
+	}
+	c.t().remember(c.p.context, key)
+	c.p.context[key] = append([]byte(nil), value...)
+}
+
+// Response answers a Request: whole as it is, or with More for the head and each part of the body
+// but the last.
+type Response struct {
+	Status  int // 0 means 200; read from the first
+	Headers []Header
+	Body    []byte
+	More    bool
+}
+
+// Respond answers the HTTP request that opened the session.
+func (c *Conn) Respond(r Response) {
+	pb := &pluginv1.Respond{Status: uint32(r.Status), Body: r.Body, Last: !r.More}
+	for _, h := range r.Headers {
+		pb.Headers = append(pb.Headers, &pluginv1.Entry{Key: h.Name, Value: []byte(h.Value)})
+	}
+	c.connection(wire.Command{Kind: wire.Respond, Cold: pb})
+}
+
+// Tune sets what fan-out looks at when it writes to this session: which variant of a frame it gets,
+// and the variables that a [Slot] may take off its number. It replaces what was set before.
+func (c *Conn) Tune(variant string, variables map[string]int64) {
+	pb := &pluginv1.Tune{Variant: variant}
+	for name, value := range variables {
+		pb.Variables = append(pb.Variables, &pluginv1.Variable{Name: name, Value: value})
+	}
+	c.connection(wire.Command{Kind: wire.Tune, Cold: pb})
+}
+
+// Lines sets that a TCP session is cut into lines, as it is at first.
+func (c *Conn) Lines() { c.connection(wire.Command{Kind: wire.Framing, Cold: &pluginv1.Framing{}}) }
+
+// Raw sets that a TCP session's bytes come as they are read; after so many bytes they are lines
+// again, 0 means never.
+func (c *Conn) Raw(bytes uint64) {
+	c.connection(wire.Command{Kind: wire.Framing, Cold: &pluginv1.Framing{Raw: true, RawBytes: bytes}})
+}
+
+// Claim asks for a name that one session in the cluster holds at a time; an [Answer] with the tag
+// says OutcomeOK or OutcomeDenied. takeOver, if not nil, closes the holder with that code instead.
+func (c *Conn) Claim(tag, name string, takeOver *CloseCode) {
+	pb := &pluginv1.Claim{Tag: tag, Name: name}
+	if takeOver != nil {
+		pb.TakeOver, pb.CloseCode, pb.CloseReason = true, uint32(takeOver.Code), takeOver.Reason
+	}
+	c.connection(wire.Command{Kind: wire.Claim, Cold: pb})
+}
+
+// Release gives a claimed name up.
+func (c *Conn) Release(name string) { c.connection(wire.Command{Kind: wire.Release, Key: name}) }
+
+// Bind hands the session, and the events it still has, to the actor of that key, which begins with a
+// [Bound] event. It must be the last that a step asks for, and a session is bound once.
+func (c *Conn) Bind(key string) {
+	if c.p == nil || c.p != c.a.self {
+		panic("only a session that is not bound can be bound")
+	}
+	c.connection(wire.Command{Kind: wire.Bind, Key: key})
+	c.t().bound = true
+}
+
+// Consume asks for [Delivery] events of a queue at this actor, at most window of them unsettled; 0
+// stops it.
+func (c *Conn) Consume(topic string, window int) {
+	c.actor(wire.Command{Kind: wire.Consume, Cold: &pluginv1.Consume{Topic: topic, Window: uint32(window)}})
+}
+
+// Push appends to a queue; an [Answer] with the tag says OutcomeOK when it is stored.
+func (c *Conn) Push(tag, topic string, data []byte) {
+	c.connectionOrActor(wire.Command{Kind: wire.Push, Cold: &pluginv1.Push{Tag: tag, Topic: topic, Data: data}})
+}
+
+// Timer sets or moves the actor's timer of that name. It is the core's, so it survives the plugin,
+// and it falls behind frames that came before it ran out.
+func (c *Conn) Timer(name string, after time.Duration) {
+	ms := int64((after + time.Millisecond - 1) / time.Millisecond)
+	c.actor(wire.Command{Kind: wire.SetTimer, Key: name, Number: max(ms, 1)})
+}
+
+// StopTimer stops a timer.
+func (c *Conn) StopTimer(name string) { c.actor(wire.Command{Kind: wire.SetTimer, Key: name}) }
+
+// Get returns a cell of the actor's state, nil when there is none. It is not to be changed.
+func (c *Conn) Get(key string) []byte { return c.a.cells[key] }
+
+// Put sets a cell of the actor's state. Keys that begin with "$" are the SDK's.
+func (c *Conn) Put(key string, value []byte) {
+	t := c.t()
+	if c.a.cells == nil {
+		c.a.cells = make(map[string][]byte)
+	}
+	t.remember(c.a.cells, key)
+	c.a.cells[key] = append(make([]byte, 0, len(value)), value...)
+	c.actor(wire.Command{Kind: wire.PutState, Key: key, Data: value})
+}
+
+// Delete deletes a cell of the actor's state.
+func (c *Conn) Delete(key string) {
+	t := c.t()
+	if _, ok := c.a.cells[key]; !ok {
+		return
+	}
+	t.remember(c.a.cells, key)
+	delete(c.a.cells, key)
+	c.actor(wire.Command{Kind: wire.DeleteState, Key: key})
+}
+
+// Publish sends a message to all that joined one of the channels, once each: other protocols get the
+// message, clients of this one what the plugin's [Encoder] makes of it, if it is one.
+func (c *Conn) Publish(m Message, channels ...string) {
+	t := c.t()
+	m.Channels = channels
+	if len(channels) > 0 {
+		m.Channel = channels[0]
+	}
+	m = c.authored(m)
+	var frames []OutFrame
+	if encode := t.link.srv.encode; encode != nil {
+		var err error
+		if frames, err = encode(m); err != nil {
+			t.err = fmt.Errorf("encode a message of type %q: %w", m.Type, err)
+			return
+		}
+	}
+	c.PublishAs(Publication{Channels: channels, Message: &m, Frames: frames})
+}
+
+// Publication is everything that a publish may say.
+type Publication struct {
+	Channels []string
+	Except   []uint64   // sessions that do not get it
+	Message  *Message   // what other protocols get; nil: it stays within this one
+	Frames   []OutFrame // what clients of this one get, one for each variant; none: only others get it
+}
+
+// PublishAs publishes exactly what p says.
+func (c *Conn) PublishAs(p Publication) {
+	c.connectionOrActor(wire.Command{Kind: wire.Publish, Cold: c.publish(&p)})
+}
+
+func (c *Conn) publish(p *Publication) *pluginv1.Publish {
+	pb := &pluginv1.Publish{Channels: p.Channels, Except: p.Except, Variants: variantsOf(p.Frames)}
+	if p.Message != nil {
+		m := c.authored(*p.Message)
+		pb.Content = m.content()
+	}
+	return pb
+}
+
+func (c *Conn) authored(m Message) Message {
+	if id := c.Identity(); id != nil && m.Author == (Author{}) {
+		m.Author = Author{id.Realm, id.UserID}
+	}
+	return m
+}
+
+// Encode answers a [Message] event with its form in this protocol; nothing delivers nothing.
+func (c *Conn) Encode(frames ...OutFrame) {
+	c.actor(wire.Command{Kind: wire.Encode, Cold: &pluginv1.Encode{Variants: variantsOf(frames)}})
+}
+
+// connection adds a command about the connection of the event's session.
+func (c *Conn) connection(cmd wire.Command) {
+	if c.p == nil {
+		panic("the event came from no session")
+	}
+	c.connectionOrActor(cmd)
+}
+
+// connectionOrActor adds a command on behalf of the event's session where there is one.
+func (c *Conn) connectionOrActor(cmd wire.Command) {
+	if c.t().bound {
+		panic("the step asks for something after Bind")
+	}
+	if c.p != nil && c.p != c.a.self {
+		cmd.Session = c.p.id
+	}
+	c.t().add(cmd)
+}
+
+func (c *Conn) actor(cmd wire.Command) {
+	if c.t().bound {
+		panic("the step asks for something after Bind")
+	}
+	c.t().add(cmd)
+}
+
+// bytesOf is text as bytes that nobody writes to.
+func bytesOf(text string) []byte { return unsafe.Slice(unsafe.StringData(text), len(text)) }

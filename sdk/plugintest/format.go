@@ -1,0 +1,149 @@
+package plugintest
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
+)
+
+// Format writes what a step asks for, a command a line, in a short form for comparisons:
+//
+//	send hello
+//	close 1008 Unauthorized
+//	put text=x
+//	timer idle 60000
+//	call answer ask answer {"a":1}
+//
+// An empty step is "".
+func Format(step *pluginv1.Step) string {
+	var b strings.Builder
+	for _, c := range step.GetCommands() {
+		if b.Len() > 0 {
+			b.WriteByte('\n')
+		}
+		if c.GetSession() != 0 {
+			fmt.Fprintf(&b, "%d: ", c.GetSession())
+		}
+		b.WriteString(command(c))
+	}
+	return b.String()
+}
+
+func command(c *pluginv1.Command) string {
+	switch k := c.GetKind().(type) {
+	case *pluginv1.Command_Send:
+		if k.Send.GetBinary() {
+			return fmt.Sprintf("binary %x", k.Send.GetData())
+		}
+		return "send " + string(k.Send.GetData())
+	case *pluginv1.Command_Close:
+		return strings.TrimSpace(fmt.Sprintf("close %d %s", k.Close.GetCode(), k.Close.GetReason()))
+	case *pluginv1.Command_PutState:
+		return fmt.Sprintf("put %s=%s", k.PutState.GetKey(), k.PutState.GetValue())
+	case *pluginv1.Command_DeleteState:
+		return "delete " + k.DeleteState.GetKey()
+	case *pluginv1.Command_PutContext:
+		return fmt.Sprintf("context %s=%s", k.PutContext.GetKey(), k.PutContext.GetValue())
+	case *pluginv1.Command_SetTimer:
+		return fmt.Sprintf("timer %s %d", k.SetTimer.GetName(), k.SetTimer.GetAfterMs())
+	case *pluginv1.Command_Join:
+		return "join " + k.Join.GetChannel()
+	case *pluginv1.Command_Leave:
+		return "leave " + k.Leave.GetChannel()
+	case *pluginv1.Command_Bind:
+		return "bind " + k.Bind.GetKey()
+	case *pluginv1.Command_Cancel:
+		return "cancel " + k.Cancel.GetTag()
+	case *pluginv1.Command_Release:
+		return "release " + k.Release.GetName()
+	case *pluginv1.Command_Respond:
+		r := k.Respond
+		return fmt.Sprintf("respond %d last=%t %s", r.GetStatus(), r.GetLast(), r.GetBody())
+	case *pluginv1.Command_Call:
+		return call(k.Call)
+	case *pluginv1.Command_Publish:
+		return "publish " + publication(k.Publish)
+	case *pluginv1.Command_Encode:
+		return strings.TrimSpace("encode " + variants(k.Encode.GetVariants()))
+	}
+	return message(c)
+}
+
+func call(c *pluginv1.Call) string {
+	head := "call " + c.GetTag()
+	if c.GetOrder() != "" {
+		head += fmt.Sprintf(" order=%s/%d", c.GetOrder(), c.GetParallel())
+	}
+	switch t := c.GetTarget().(type) {
+	case *pluginv1.Call_Ask:
+		if t.Ask.GetRaw() != nil {
+			return fmt.Sprintf("%s ask raw %s", head, t.Ask.GetRaw())
+		}
+		return strings.TrimSpace(fmt.Sprintf("%s ask %s %s", head, t.Ask.GetType(), t.Ask.GetPayload()))
+	case *pluginv1.Call_Authenticate:
+		a := t.Authenticate
+		token := "-"
+		if a.GetHasToken() {
+			token = a.GetToken()
+		}
+		return strings.TrimSpace(fmt.Sprintf("%s authenticate %s %s", head, token, a.GetPayload()))
+	case *pluginv1.Call_Publish:
+		return head + " publish " + publication(t.Publish)
+	}
+	return head + " " + message(c)
+}
+
+func publication(p *pluginv1.Publish) string {
+	text := strings.Join(p.GetChannels(), ",")
+	if len(p.GetExcept()) > 0 {
+		text += fmt.Sprintf(" except=%v", p.GetExcept())
+	}
+	if c := p.GetContent(); c != nil {
+		text += fmt.Sprintf(" %s %s", c.GetType(), c.GetPayload())
+	}
+	return strings.TrimSpace(text + " " + variants(p.GetVariants()))
+}
+
+// variants writes frames with their slots in place, as <id:10> and <number-variable>.
+func variants(list []*pluginv1.Variant) string {
+	var b strings.Builder
+	for i, v := range list {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString("| ")
+		if v.GetName() != "" {
+			b.WriteString(v.GetName() + ": ")
+		}
+		from := 0
+		for _, s := range v.GetSlots() {
+			at := min(int(s.GetAt()), len(v.GetData()))
+			b.Write(v.GetData()[from:at])
+			from = at
+			if s.GetRandomId() > 0 {
+				fmt.Fprintf(&b, "<id:%d>", s.GetRandomId())
+			} else {
+				fmt.Fprintf(&b, "<%d-%s>", s.GetNumber(), s.GetMinus())
+			}
+		}
+		b.Write(v.GetData()[from:])
+	}
+	return b.String()
+}
+
+// message writes what has no form of its own. protojson puts spaces here and there at random, so
+// that nobody relies on them.
+func message(m proto.Message) string {
+	return strings.ReplaceAll(protojson.MarshalOptions{}.Format(m), " ", "")
+}
+
+// Logger logs to the test.
+func Logger(tb testing.TB) *slog.Logger {
+	return slog.New(slog.NewTextHandler(tb.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+}

@@ -1,0 +1,279 @@
+package sdk_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
+	"github.com/protocol-bridge/bridge/sdk"
+	"github.com/protocol-bridge/bridge/sdk/plugintest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// funcs is a plugin made of functions.
+type funcs[S any] struct {
+	info sdk.Info
+	step func(s *sdk.Session[S], ev sdk.Event) error
+}
+
+func (p *funcs[S]) Describe() sdk.Info {
+	if p.info.Name == "" {
+		p.info.Name = "funcs"
+	}
+	return p.info
+}
+
+func (p *funcs[S]) Step(s *sdk.Session[S], ev sdk.Event) error { return p.step(s, ev) }
+
+// verbs is a plugin that does what a text frame says.
+func verbs[S any](do map[string]func(s *sdk.Session[S], rest string) error) *funcs[S] {
+	return &funcs[S]{step: func(s *sdk.Session[S], ev sdk.Event) error {
+		f, ok := ev.(sdk.Frame)
+		if !ok {
+			return nil
+		}
+		verb, rest, _ := strings.Cut(string(f.Data), " ")
+		return do[verb](s, rest)
+	}}
+}
+
+// check compares the forms of steps.
+func check(t *testing.T, steps []*pluginv1.Step, want ...string) {
+	t.Helper()
+	if len(steps) != len(want) {
+		t.Errorf("%d steps, want %d", len(steps), len(want))
+	}
+	for i := range min(len(steps), len(want)) {
+		if got := plugintest.Format(steps[i]); got != want[i] {
+			t.Errorf("step %d\ngot  %s\nwant %s", i, strings.ReplaceAll(got, "\n", "\n     "), strings.ReplaceAll(want[i], "\n", "\n     "))
+		}
+	}
+}
+
+func TestCommands(t *testing.T) {
+	tests := []struct {
+		name string
+		do   func(s *sdk.Session[struct{}])
+		want string
+	}{
+		{"text", func(s *sdk.Session[struct{}]) { s.Text("a"); s.Textf("%d-%d", 1, 2); s.Textf("%d", 3) }, "send a\nsend 1-2\nsend 3"},
+		{"send", func(s *sdk.Session[struct{}]) { s.Send([]byte("a")); s.Binary([]byte{1, 255}) }, "send a\nbinary 01ff"},
+		{"empty text", func(s *sdk.Session[struct{}]) { s.Text("") }, "send "},
+		{"close", func(s *sdk.Session[struct{}]) { s.Close(sdk.CloseIdle) }, "close 1001 idle"},
+		{"join and leave", func(s *sdk.Session[struct{}]) { s.Join("a"); s.Leave("b") }, "join a\nleave b"},
+		{"context", func(s *sdk.Session[struct{}]) { s.PutContext("k", []byte("v")); s.PutContext("k", nil) }, "context k=v\ncontext k="},
+		{"cells", func(s *sdk.Session[struct{}]) {
+			s.Put("k", []byte("v"))
+			s.Delete("k")
+			s.Delete("nothing")
+		}, "put k=v\ndelete k"},
+		{"timer", func(s *sdk.Session[struct{}]) {
+			s.Timer("t", time.Second)
+			s.Timer("soon", time.Microsecond)
+			s.StopTimer("t")
+		}, "timer t 1000\ntimer soon 1\ntimer t 0"},
+		{"respond", func(s *sdk.Session[struct{}]) {
+			s.Respond(sdk.Response{Status: 201, Body: []byte("x"), More: true})
+			s.Respond(sdk.Response{})
+		}, "respond 201 last=false x\nrespond 0 last=true "},
+		{"tune", func(s *sdk.Session[struct{}]) { s.Tune("num", map[string]int64{"n": 3}) }, `tune {"tune":{"variant":"num","variables":[{"name":"n","value":"3"}]}}`},
+		{"framing", func(s *sdk.Session[struct{}]) { s.Raw(9); s.Lines() }, `{"framing":{"raw":true,"rawBytes":"9"}}` + "\n" + `{"framing":{}}`},
+		{"claim", func(s *sdk.Session[struct{}]) {
+			s.Claim("t", "name", nil)
+			s.Claim("t", "name", &sdk.CloseCode{Code: 4000, Reason: "moved"})
+			s.Release("name")
+		}, `{"claim":{"tag":"t","name":"name"}}` + "\n" + `{"claim":{"tag":"t","name":"name","takeOver":true,"closeCode":4000,"closeReason":"moved"}}` + "\nrelease name"},
+		{"queue", func(s *sdk.Session[struct{}]) {
+			s.Consume("topic", 8)
+			s.Push("t", "topic", []byte("x"))
+			s.SendSettling([]byte("d"), false, 7)
+		}, `{"consume":{"topic":"topic","window":8}}` + "\n" + `{"push":{"tag":"t","topic":"topic","data":"eA=="}}` + "\nsend d"},
+		{"ask", func(s *sdk.Session[struct{}]) {
+			s.Ask("sum", sdk.JSON("[1,2]"))
+			s.Call(sdk.Call{Tag: "t", Order: "q", Parallel: 8, Target: sdk.Ask{Raw: []byte("[]")}})
+			s.Cancel("t")
+		}, "call sum ask sum [1,2]\ncall t order=q/8 ask raw []\ncancel t"},
+		{"authenticate", func(s *sdk.Session[struct{}]) {
+			s.Call(sdk.Call{Tag: "a", Target: sdk.Authenticate{Payload: sdk.JSON("null")}})
+			s.Call(sdk.Call{Tag: "a", Target: sdk.Authenticate{Token: "x", HasToken: true}})
+		}, "call a authenticate - null\ncall a authenticate x"},
+		{"publish", func(s *sdk.Session[struct{}]) {
+			s.Publish(sdk.Message{Type: "t", Payload: sdk.JSON("{}")}, "a", "b")
+			s.PublishAs(sdk.Publication{
+				Channels: []string{"a"}, Except: []uint64{9},
+				Frames: []sdk.OutFrame{{Data: []byte(`{"id":""}`), Slots: []sdk.Slot{{At: 7, RandomID: 10}}}},
+			})
+			s.Call(sdk.Call{Tag: "n", Target: sdk.Counted{Channels: []string{"a"}, Frames: []sdk.OutFrame{{Data: []byte("x"), Variant: "v"}}}})
+		}, "publish a,b t {}\n" + `publish a except=[9] | {"id":"<id:10>"}` + "\ncall n publish a | v: x"},
+		{"act and select", func(s *sdk.Session[struct{}]) {
+			s.Call(sdk.Call{Tag: "t", Target: sdk.Act{Session: 5, Action: sdk.Action{Join: []string{"c"}}}})
+			s.Call(sdk.Call{Tag: "t", Target: sdk.Select{Channel: "c", Action: sdk.Action{Close: &sdk.CloseCode{Code: 4001}}}})
+		}, `call t {"tag":"t","act":{"session":"5","action":{"join":["c"]}}}` + "\n" + `call t {"tag":"t","select":{"channel":"c","action":{"close":{"code":4001}}}}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := verbs(map[string]func(*sdk.Session[struct{}], string) error{
+				"do": func(s *sdk.Session[struct{}], _ string) error { tt.do(s); return nil },
+			})
+			check(t, plugintest.Step(t, p, plugintest.Text("do")), strings.TrimPrefix(tt.want, "tune "))
+		})
+	}
+}
+
+type state struct {
+	N    int
+	Text string
+}
+
+func stateVerbs() map[string]func(*sdk.Session[state], string) error {
+	return map[string]func(*sdk.Session[state], string) error{
+		"add":  func(s *sdk.Session[state], _ string) error { s.State.N++; s.Textf("%d", s.State.N); return nil },
+		"look": func(s *sdk.Session[state], _ string) error { s.Textf("%d", s.State.N); return nil },
+		"put":  func(s *sdk.Session[state], v string) error { s.Put("k", []byte(v)); return nil },
+		"get":  func(s *sdk.Session[state], _ string) error { s.Textf("%s", s.Get("k")); return nil },
+		"fail": func(s *sdk.Session[state], how string) error {
+			s.State.N = 100
+			s.Put("k", []byte("lost"))
+			s.PutContext("c", []byte("lost"))
+			s.Text("lost")
+			switch how {
+			case "error":
+				return errors.New("as asked")
+			case "panic":
+				panic("as asked")
+			case "reject":
+				return sdk.Reject("no such thing", sdk.KeepOpen)
+			case "refuse":
+				return sdk.Reject("no such thing")
+			}
+			return fmt.Errorf("wrapped: %w", sdk.CloseWith(sdk.CloseCode{Code: 4000, Reason: "bye"}))
+		},
+	}
+}
+
+func TestErrorUndoesTheStep(t *testing.T) {
+	tests := []struct{ how, want, after string }{
+		{"error", "close 1011 internal error", ""},
+		{"panic", "close 1011 internal error", ""},
+		{"reject", "send no such thing", "send 1"},
+		{"refuse", "close 1008 no such thing", ""},
+		{"close", "close 4000 bye", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.how, func(t *testing.T) {
+			get := "send v"
+			if tt.after == "" {
+				get = "" // what comes for a session that was closed is acked and not handled
+			}
+			check(t, plugintest.Step(t, verbs(stateVerbs()),
+				plugintest.Text("add"), plugintest.Text("put v"), plugintest.Text("fail "+tt.how),
+				plugintest.Text("look"), plugintest.Text("get"), plugintest.Closed(1000)),
+				"send 1\nput $={\"N\":1,\"Text\":\"\"}", "put k=v", tt.want, tt.after, get, "")
+		})
+	}
+}
+
+func TestPanicLeavesNeighboursAlone(t *testing.T) {
+	b := plugintest.NewBench(t, verbs(stateVerbs()), plugintest.Config{})
+	other := func(e *pluginv1.Event) *pluginv1.Event { e.Actor = 2; return e }
+	b.Send(plugintest.Opened(), other(plugintest.Opened()))
+	b.Send(plugintest.Text("add"), other(plugintest.Text("add")))
+	steps := b.Send(plugintest.Text("fail panic"), other(plugintest.Text("look")))
+	for _, s := range steps {
+		want := "close 1011 internal error"
+		if s.GetActor() == 2 {
+			want = "send 1"
+		}
+		if got := plugintest.Format(s); got != want {
+			t.Errorf("session %d: got %s, want %s", s.GetActor(), got, want)
+		}
+	}
+}
+
+func TestRejectRequest(t *testing.T) {
+	p := &funcs[struct{}]{step: func(s *sdk.Session[struct{}], ev sdk.Event) error {
+		if s.Info().Path == "/panic" {
+			panic("as asked")
+		}
+		return sdk.Reject("bad " + s.Info().Method)
+	}}
+	request := func(path string) *pluginv1.Event {
+		s := plugintest.Snapshot()
+		s.Session.Path = path
+		return &pluginv1.Event{Kind: &pluginv1.Event_Request{Request: &pluginv1.Request{Snapshot: s}}}
+	}
+	check(t, plugintest.Step(t, p, request("/")), "respond 400 last=true bad GET")
+	check(t, plugintest.Step(t, p, request("/panic")), "respond 500 last=true ")
+}
+
+func TestStateIsPutWhenItChanged(t *testing.T) {
+	check(t, plugintest.Step(t, verbs(stateVerbs()), plugintest.Text("look"), plugintest.Text("add"), plugintest.Text("look")),
+		"send 0", "send 1\nput $={\"N\":1,\"Text\":\"\"}", "send 1")
+}
+
+func TestResumedSessionHasItsState(t *testing.T) {
+	check(t, plugintest.Step(t, verbs(stateVerbs()),
+		plugintest.Resumed(map[string]string{"$": `{"N":41}`, "k": "v"}), plugintest.Text("add"), plugintest.Text("get")),
+		"send 42\nput $={\"N\":42,\"Text\":\"\"}", "send v")
+}
+
+func TestUnreadableStateClosesTheSession(t *testing.T) {
+	check(t, plugintest.Step(t, verbs(stateVerbs()),
+		plugintest.Resumed(map[string]string{"$": `{"N":"x"}`}), plugintest.Text("add"), plugintest.Text("add")),
+		"close 1011 internal error", "")
+}
+
+// list is a state that == cannot compare.
+type list struct{ Names []string }
+
+func TestDeepState(t *testing.T) {
+	p := verbs(map[string]func(*sdk.Session[list], string) error{
+		"add":  func(s *sdk.Session[list], v string) error { s.State.Names = append(s.State.Names, v); return nil },
+		"fail": func(s *sdk.Session[list], v string) error { s.State.Names[0] = v; return sdk.Reject("no", sdk.KeepOpen) },
+		"look": func(s *sdk.Session[list], _ string) error { s.Text(strings.Join(s.State.Names, ",")); return nil },
+	})
+	check(t, plugintest.Step(t, p, plugintest.Resumed(map[string]string{"$": `{"Names":["a"]}`}),
+		plugintest.Text("look"), plugintest.Text("add b"), plugintest.Text("fail x"), plugintest.Text("look")),
+		"send a", `put $={"Names":["a","b"]}`, "send no", "send a,b")
+}
+
+// packed encodes itself.
+type packed struct{ n byte }
+
+func (p *packed) AppendBinary(b []byte) ([]byte, error) { return append(b, 'n', p.n), nil }
+func (p *packed) UnmarshalBinary(b []byte) error {
+	if len(b) != 2 {
+		return errors.New("want two bytes")
+	}
+	p.n = b[1]
+	return nil
+}
+
+// packedPlugin reads the state of a version that wrote one byte.
+type packedPlugin struct{ *funcs[packed] }
+
+func (packedPlugin) ReadState(version uint32, data []byte, into *packed) error {
+	if version != 1 {
+		return fmt.Errorf("version %d", version)
+	}
+	into.n = data[0]
+	return nil
+}
+
+func TestStateThatEncodesItself(t *testing.T) {
+	p := verbs(map[string]func(*sdk.Session[packed], string) error{
+		"add": func(s *sdk.Session[packed], _ string) error { s.State.n++; return nil },
+	})
+	p.info.StateVersion = 2
+	check(t, plugintest.Step(t, p, plugintest.Resumed(map[string]string{"$": "na"}), plugintest.Text("add")), "put $=nb")
+
+	old := plugintest.Resumed(map[string]string{"$": "x"})
+	old.GetResumed().GetSnapshot().StateVersion = 1
+	check(t, plugintest.Step(t, packedPlugin{p}, old, plugintest.Text("add")), "put $=ny")
+}

@@ -1,0 +1,252 @@
+package sdk
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+
+	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
+	"github.com/protocol-bridge/bridge/proto/wire"
+)
+
+// turn is one step in the making. Each lane has one and uses it again and again.
+type turn struct {
+	link  *link
+	node  *node
+	step  wire.Step
+	frame frameBox
+	arena []byte // bytes that commands point to
+	state []byte // the state cell's new value, in arena; nil when unchanged
+	err   error  // of a command
+
+	closed []*peer // closed by the step
+	bound  bool    // the session was bound elsewhere by it
+	undo   []change
+}
+
+// change is what a map held before the step.
+type change struct {
+	in  map[string][]byte
+	key string
+	old []byte
+	had bool
+}
+
+func (t *turn) add(c wire.Command) { t.step.Commands = append(t.step.Commands, c) }
+
+// put sets a cell on behalf of the SDK. A Bind stays the last command, as the contract has it.
+func (t *turn) put(key string, value []byte) {
+	t.add(wire.Command{Kind: wire.PutState, Key: key, Data: value})
+	if n := len(t.step.Commands); n > 1 && t.step.Commands[n-2].Kind == wire.Bind {
+		t.step.Commands[n-1], t.step.Commands[n-2] = t.step.Commands[n-2], t.step.Commands[n-1]
+	}
+}
+
+func (t *turn) remember(in map[string][]byte, key string) {
+	old, had := in[key]
+	t.undo = append(t.undo, change{in, key, old, had})
+}
+
+func (t *turn) reset(a *actor, n *node) {
+	t.node = n
+	clear(t.step.Commands)
+	t.step = wire.Step{Actor: a.id, Seq: n.ev.Seq, Commands: t.step.Commands[:0]}
+	if cap(t.arena) > wire.MaxBatch {
+		t.arena = nil
+	}
+	t.arena, t.state, t.err = t.arena[:0], nil, nil
+	t.closed, t.bound, t.undo = t.closed[:0], false, t.undo[:0]
+}
+
+// handle handles one event of an actor from beginning to end.
+func (t *turn) handle(a *actor, n *node) {
+	if a.gone {
+		return
+	}
+	t.reset(a, n)
+	ev, p, skip, err := t.event(a, &n.ev)
+	switch {
+	case err != nil:
+		a.fault = err
+	case skip:
+	case a.fault != nil:
+		err = a.fault
+	default:
+		err = t.call(a, p, ev)
+	}
+	if err != nil {
+		t.fail(a, p, ev, err)
+	}
+	if n.ev.Seq != 0 {
+		t.ack(a, p)
+	}
+	t.after(a, p, n.ev.Kind)
+}
+
+// event makes the plugin's event of the contract's, and takes note of what it says about the actor.
+// skip means that the plugin is not to see it.
+func (t *turn) event(a *actor, e *wire.Event) (ev Event, p *peer, skip bool, err error) {
+	switch cold := e.Cold.(type) {
+	case *pluginv1.Opened:
+		err = t.link.open(a, e.Actor, cold.GetSnapshot())
+		return Opened{}, a.self, false, err
+	case *pluginv1.Request:
+		err = t.link.open(a, e.Actor, cold.GetSnapshot())
+		return Request{Body: cold.GetBody(), Streamed: cold.GetStreamed()}, a.self, false, err
+	case *pluginv1.Resumed:
+		return nil, nil, true, t.link.open(a, e.Actor, cold.GetSnapshot())
+	case *pluginv1.Bound:
+		a.named = true
+		t.link.bind(a, e.Session, cold.GetSnapshot())
+		return Bound{entriesOf(cold.GetSnapshot().GetState())}, a.bound[e.Session], false, nil
+	}
+	p = t.peerOf(a, e.Session)
+	skip = p != nil && p.closing
+	switch cold := e.Cold.(type) {
+	case *pluginv1.Closed:
+		ev, skip = Closed{int(cold.GetCode()), cold.GetReason(), cold.GetByClient()}, false
+	case *pluginv1.Answer:
+		answer := answerOf(cold)
+		if answer.Identity != nil && p != nil {
+			p.identity = answer.Identity
+		}
+		ev = answer
+	case *pluginv1.Message:
+		ev = messageOf(cold)
+	case *pluginv1.Delivery:
+		ev = Delivery{cold.GetTopic(), cold.GetId(), cold.GetData(), int(cold.GetAttempt())}
+	default:
+		switch e.Kind {
+		case wire.Frame:
+			t.frame.Frame = Frame{e.Data, e.Binary}
+			ev = t.frame.event()
+		case wire.Timer:
+			ev = Timer{strings.Clone(e.Name)}
+		case wire.Eof:
+			ev = Eof{}
+		default: // Forget, and kinds that came with a later contract
+			skip = true
+		}
+	}
+	return ev, p, skip, nil
+}
+
+// call calls the plugin.
+func (t *turn) call(a *actor, p *peer, ev Event) (err error) {
+	a.turn = t
+	defer func() {
+		a.turn = nil
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v\n%s", errPanic, r, debug.Stack())
+		}
+	}()
+	if m, ok := ev.(Message); ok && t.link.srv.encode != nil {
+		return t.encode(m)
+	}
+	if err = a.sess.step(t, p, ev); err == nil {
+		err = t.err
+	}
+	return err
+}
+
+func (t *turn) encode(m Message) error {
+	frames, err := t.link.srv.encode(m)
+	if err != nil {
+		return fmt.Errorf("encode a message of type %q: %w", m.Type, err)
+	}
+	t.add(wire.Command{Kind: wire.Encode, Cold: &pluginv1.Encode{Variants: variantsOf(frames)}})
+	return nil
+}
+
+// fail makes the step what a failed one is: nothing of what it asked for, and what the error means
+// for the client.
+func (t *turn) fail(a *actor, p *peer, ev Event, err error) {
+	t.revert(a)
+	var r *rejection
+	if errors.As(err, &r) {
+		t.reject(a, p, ev, r)
+		return
+	}
+	log := t.link.srv.log
+	if p != nil {
+		log = log.With("session", idText(p.id))
+	}
+	log.Error("step failed", "event", fmt.Sprintf("%T", ev), "actor", idText(a.id), "seq", t.node.ev.Seq, "err", err)
+	t.reject(a, p, ev, &rejection{code: CloseInternal})
+}
+
+// revert takes back what the step did to the SDK's own picture of the actor.
+func (t *turn) revert(a *actor) {
+	for i := len(t.undo) - 1; i >= 0; i-- {
+		c := t.undo[i]
+		if c.had {
+			c.in[c.key] = c.old
+		} else {
+			delete(c.in, c.key)
+		}
+	}
+	a.sess.undo()
+	clear(t.step.Commands)
+	t.step.Commands = t.step.Commands[:0]
+	t.closed, t.bound, t.undo, t.state, t.err = t.closed[:0], false, t.undo[:0], nil, nil
+}
+
+// reject answers the client whose event was refused.
+func (t *turn) reject(a *actor, p *peer, ev Event, r *rejection) {
+	switch ev.(type) {
+	case Message: // delivered to nobody
+		t.add(wire.Command{Kind: wire.Encode, Cold: &pluginv1.Encode{}})
+		return
+	case Closed:
+		return
+	}
+	if p == nil {
+		return
+	}
+	a.turn = t
+	defer func() { a.turn = nil }()
+	c := Conn{a, p}
+	_, request := ev.(Request)
+	switch {
+	case request && r.code == CloseInternal:
+		c.Respond(Response{Status: 500})
+	case request:
+		c.Respond(Response{Status: 400, Body: []byte(r.text)})
+	case r.open:
+		f := t.link.srv.rejection(r.text)
+		c.connection(wire.Command{Kind: wire.Send, Data: f.Data, Binary: f.Binary})
+	default:
+		c.Close(r.code)
+	}
+}
+
+// ack sends the step.
+func (t *turn) ack(a *actor, p *peer) {
+	err := t.link.out.add(&t.step)
+	if err == nil {
+		a.sess.commit(t)
+		return
+	}
+	// Text of a command is not UTF-8: the plugin's fault, as any other.
+	t.fail(a, p, nil, fmt.Errorf("encode step: %w", err))
+	if err := t.link.out.add(&t.step); err != nil {
+		t.link.srv.log.Error("step cannot be encoded", "actor", idText(a.id), "err", err)
+	}
+}
+
+// after takes note of what the step did to the actor itself.
+func (t *turn) after(a *actor, p *peer, kind wire.Kind) {
+	for _, closed := range t.closed {
+		closed.closing = true
+	}
+	switch {
+	case t.bound:
+		a.gone = true
+		t.link.forget(a)
+	case kind == wire.Forget, kind == wire.Closed && !a.named:
+		a.gone = true // the reader has forgotten it already
+	case kind == wire.Closed && p != nil:
+		delete(a.bound, p.id)
+	}
+}
