@@ -34,10 +34,10 @@ type Event struct {
 
 	// Delivery.
 	Redelivered bool
-	SentAt      int64 // when it was given to the link, in ns of the clock
-	Deaths      uint8 // instances that died while it was in flight
-	Hangs       uint8 // instances that it held up alone
-	Kills       uint8 // instances that were killed from outside while they had it alone
+	SentAt      uint32 // tick of the plugin's watch at which it was given to the link
+	Deaths      uint8  // instances that died while it was in flight
+	Hangs       uint8  // instances that it held up alone
+	Kills       uint8  // instances that were killed from outside while they had it alone
 
 	next *Event
 	buf  []byte

@@ -155,7 +155,7 @@ func (a *Actor) dispatchLocked() {
 const timerChecked = 0 // armings are numbered from 1
 
 func (a *Actor) sendLocked(inst *Instance, e *actor.Event) bool {
-	e.SentAt = a.plugin.cfg.Clock.Now().UnixNano()
+	e.SentAt = a.plugin.tick.Load()
 	if !inst.enqueue(a, e) {
 		return false
 	}

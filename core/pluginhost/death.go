@@ -13,10 +13,9 @@ import (
 // drained and its sender has stopped: nothing of it can come any more.
 func (p *Plugin) ended(in *Instance) {
 	p.retired(in)
-	in.mu.Lock()
-	busy := in.busy
-	in.busy, in.queue = nil, nil
-	in.mu.Unlock()
+	in.sweeping.Lock()
+	busy := in.takeBusy()
+	in.sweeping.Unlock()
 	for _, a := range busy {
 		a.mu.Lock()
 		if a.listed == in {

@@ -30,6 +30,8 @@ type Instance struct {
 	busy  []*Actor // those with events in flight, and some that had
 	wake  chan struct{}
 
+	sweeping sync.Mutex // before actors' locks: busy is whole when it is taken
+
 	inflight atomic.Int64 // events sent and not acked
 	acked    atomic.Uint64
 	faulted  atomic.Pointer[Fault] // why the core ended it
@@ -220,13 +222,11 @@ func (in *Instance) fault(err error, mend string) {
 }
 
 // sweep drops actors from busy that have nothing in flight, and reports whether any event has been
-// in flight since before the deadline.
-func (in *Instance) sweep(deadline time.Time) (overdue bool) {
-	limit := deadline.UnixNano()
-	in.mu.Lock()
-	busy := in.busy
-	in.busy = nil
-	in.mu.Unlock()
+// in flight for more than that many ticks of the watch.
+func (in *Instance) sweep(now, ticks uint32) (overdue bool) {
+	in.sweeping.Lock()
+	defer in.sweeping.Unlock()
+	busy := in.takeBusy()
 	keep := busy[:0]
 	for _, a := range busy {
 		a.mu.Lock()
@@ -237,7 +237,7 @@ func (in *Instance) sweep(deadline time.Time) (overdue bool) {
 			}
 		default:
 			keep = append(keep, a)
-			if a.box.Head().SentAt < limit {
+			if now-a.box.Head().SentAt > ticks {
 				overdue = true
 			}
 		}
@@ -247,4 +247,12 @@ func (in *Instance) sweep(deadline time.Time) (overdue bool) {
 	in.busy = append(keep, in.busy...)
 	in.mu.Unlock()
 	return overdue
+}
+
+func (in *Instance) takeBusy() []*Actor {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	busy := in.busy
+	in.busy = nil
+	return busy
 }

@@ -97,6 +97,7 @@ type Plugin struct {
 	maxState     int // set before the first instance serves
 	stateVersion atomic.Uint32
 	number       atomic.Int64
+	tick         atomic.Uint32 // counts the watch's rounds; a clock that costs nothing to read
 	restarts     atomic.Uint64
 	culprits     atomic.Uint64
 	culprit      atomic.Int64 // when the last one was found, ns

@@ -290,9 +290,13 @@ func (p *Plugin) pause(d time.Duration) bool {
 	}
 }
 
+// ticksPerTimeout is how often within the event timeout the watch looks: an event is overdue by at
+// most that part of it when it is found.
+const ticksPerTimeout = 8
+
 // watch ends instances that hang.
 func (p *Plugin) watch() {
-	tick := time.NewTicker(max(p.cfg.EventTimeout/8, 10*time.Millisecond))
+	tick := time.NewTicker(max(p.cfg.EventTimeout/ticksPerTimeout, time.Millisecond))
 	defer tick.Stop()
 	for {
 		select {
@@ -300,9 +304,9 @@ func (p *Plugin) watch() {
 			return
 		case <-tick.C:
 		}
-		deadline := p.cfg.Clock.Now().Add(-p.cfg.EventTimeout)
+		now := p.tick.Add(1)
 		for _, in := range p.live() {
-			if in.role == roleMain && in.sweep(deadline) && !in.hung.Swap(true) {
+			if in.role == roleMain && in.sweep(now, ticksPerTimeout) && !in.hung.Swap(true) {
 				p.log.Warn("plugin hangs, it is replaced", "instance", in.number, "pid", in.process.Pid(), "event_timeout", p.cfg.EventTimeout)
 				in.process.Kill()
 			}

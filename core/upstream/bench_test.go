@@ -1,89 +1,68 @@
 package upstream
 
 import (
-	"context"
-	"io"
+	"bufio"
+	"fmt"
 	"net"
-	"net/http"
-	"net/http/httptest"
-	"strconv"
 	"testing"
-	"time"
 
 	"github.com/protocol-bridge/bridge/upstream"
 )
 
-func BenchmarkLoguxAsk(b *testing.B) {
-	const (
-		id     = "1560954012838 38:1234567890123456789:bridge 7"
-		answer = `[{"answer":"approved","id":"` + id + `"},{"answer":"action","id":"` + id +
-			`","action":{"type":"hello/done","payload":{"n":1}},"meta":{}},{"answer":"processed","id":"` + id + `"}]`
-	)
-	back := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
-		_, _ = io.WriteString(w, answer)
-	}))
-	defer back.Close()
-	benchmarkAsk(b, back.URL, id)
-}
+const reply = `[` + approved + `,["action","$",{"type":"hello/done","payload":{"n":1}}],` + processed + `]`
 
-// BenchmarkLoguxAskBare has a back-end that costs next to nothing, so that the figure is the caller's.
-func BenchmarkLoguxAskBare(b *testing.B) {
-	const (
-		id     = "1560954012838 38:1234567890123456789:bridge 7"
-		answer = `[{"answer":"approved","id":"` + id + `"},{"answer":"action","id":"` + id +
-			`","action":{"type":"hello/done","payload":{"n":1}},"meta":{}},{"answer":"processed","id":"` + id + `"}]`
-	)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer ln.Close()
-	response := []byte("HTTP/1.1 200 OK\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(answer)) + "\r\n\r\n" + answer)
-	go func() {
+// bare is a back-end that costs next to nothing: it takes what comes for one request. So the figures
+// are those of the caller, the kernel and two switches.
+func bare(t testing.TB) string {
+	t.Helper()
+	body := fill(reply)
+	response := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\n"+
+		"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	return rawBackend(t, func(c *net.TCPConn, _ *bufio.Reader) {
+		in := make([]byte, 4096)
 		for {
-			conn, err := ln.Accept()
-			if err != nil {
+			if _, err := c.Read(in); err != nil {
 				return
 			}
-			go func() {
-				defer conn.Close()
-				buf := make([]byte, 4096)
-				for {
-					if _, err := conn.Read(buf); err != nil {
-						return
-					}
-					if _, err := conn.Write(response); err != nil {
-						return
-					}
-				}
-			}()
-		}
-	}()
-	benchmarkAsk(b, "http://"+ln.Addr().String()+"/logux", id)
-}
-
-func benchmarkAsk(b *testing.B, url, id string) {
-	b.Helper()
-	pool, err := NewLogux(LoguxConfig{URL: url, Secret: "secret", Timeout: 5 * time.Second})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer pool.Close()
-	_ = id
-	req := &upstream.Request{
-		ID: "x", Time: 1560954012838, Number: 7, Session: "1234567890123456789", UserID: "38",
-		Purpose: "message", Type: "hello", Payload: []byte(`{"text":"hello","n":1}`),
-	}
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			pool.Ask(context.Background(), req, func(a *upstream.Answer) {
-				if a.Last && a.Outcome != upstream.OK {
-					b.Errorf("%v %s", a.Outcome, a.Detail)
-				}
-			})
+			if _, err := c.Write(response); err != nil {
+				return
+			}
 		}
 	})
+}
+
+func BenchmarkLoguxAsk(b *testing.B) {
+	for name, url := range map[string]string{"bare": bare(b), "net-http": backend(b, text(reply)).URL} {
+		b.Run(name, func(b *testing.B) {
+			p := pool(b, LoguxConfig{URL: url})
+			req := question()
+			ctx := b.Context() // one that can end, as the core's
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					p.Ask(ctx, req, func(a *upstream.Answer) {
+						if !a.Last || a.Outcome != upstream.OK || a.Payload == nil {
+							b.Errorf("it is answered %+v", a)
+						}
+					})
+				}
+			})
+		})
+	}
+}
+
+func TestLoguxAskAllocates(t *testing.T) {
+	p := pool(t, LoguxConfig{URL: bare(t)})
+	req := question()
+	got := testing.AllocsPerRun(200, func() {
+		p.Ask(t.Context(), req, func(a *upstream.Answer) {
+			if a.Outcome != upstream.OK {
+				t.Errorf("it ends %v, %q", a.Outcome, a.Detail)
+			}
+		})
+	})
+	// The answer and its reply are the receiver's; the rest watches the context.
+	if got > 8 {
+		t.Errorf("a question allocates %v times, want at most 8", got)
+	}
 }

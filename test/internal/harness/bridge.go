@@ -1,0 +1,342 @@
+//go:build linux
+
+package harness
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Limits of what a bridge is given time for, generous for a machine that has other things to do.
+const (
+	startLimit = 30 * time.Second
+	stopLimit  = 60 * time.Second
+	// GoneLimit is how long after the end of a bridge something of it may still be there.
+	GoneLimit = 5 * time.Second
+)
+
+// Bridge is a running bridge command with a folder of its own.
+type Bridge struct {
+	t     testing.TB
+	dir   string
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when it was reaped
+	addrs map[string]string
+	known bool // its end was seen to
+}
+
+// Config is what a bridge is started with.
+type Config struct {
+	// File is bridge.hcl but for data_dir, the listener "public" and the admin address, which Start
+	// writes.
+	File string
+	// Env is added to the environment, which otherwise has only PATH, HOME and TMPDIR.
+	Env []string
+	// Unready says that some plugin cannot serve, so that /ready is not waited for.
+	Unready bool
+}
+
+// Start runs a bridge and waits until it is ready. When the test ends it is stopped, if the test has
+// not done so, and must leave nothing behind; the log is shown when the test failed.
+func Start(t testing.TB, cfg Config) *Bridge {
+	t.Helper()
+	// Not t.TempDir, whose names are too long for the sockets below.
+	dir, err := os.MkdirTemp("", "bridge")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &Bridge{t: t, dir: dir, ended: make(chan struct{})}
+	t.Cleanup(b.cleanup)
+	const head = "data_dir = \"data\"\n" +
+		"listener \"public\" {\n  address = \"127.0.0.1:0\"\n  default = true\n}\n" +
+		"admin {\n  address = \"127.0.0.1:0\"\n}\n"
+	if err := os.WriteFile(filepath.Join(dir, "bridge.hcl"), []byte(head+cfg.File), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(b.Tmp(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	b.run(cfg.Env)
+	Until(t, startLimit, "the bridge says where it listens", func() bool {
+		b.failIfEnded()
+		b.addrs = b.addresses()
+		return b.addrs["public"] != "" && b.addrs["admin"] != ""
+	})
+	if !cfg.Unready {
+		Until(t, startLimit, "/ready answers 200", func() bool { return b.get("/ready") == http.StatusOK })
+	}
+	return b
+}
+
+func (b *Bridge) run(env []string) {
+	b.t.Helper()
+	out, err := os.Create(b.logFile())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer out.Close()
+	b.cmd = exec.Command(Program("bridge"), "run", "--config", filepath.Join(b.dir, "bridge.hcl"), "--log-format", "json")
+	b.cmd.Stdout, b.cmd.Stderr = out, out
+	b.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + b.dir, "TMPDIR=" + b.Tmp()}, env...)
+	// It goes when the tests go, however these end.
+	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := b.cmd.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	go func() {
+		_ = b.cmd.Wait() // its state is looked at
+		close(b.ended)
+	}()
+}
+
+func (b *Bridge) failIfEnded() {
+	b.t.Helper()
+	select {
+	case <-b.ended:
+		b.known = true
+		b.t.Fatalf("the bridge ended: %v", b.cmd.ProcessState)
+	default:
+	}
+}
+
+func (b *Bridge) logFile() string { return filepath.Join(b.dir, "bridge.log") }
+
+// Tmp is the TMPDIR of the bridge. When it has ended, nothing may be left in it.
+func (b *Bridge) Tmp() string { return filepath.Join(b.dir, "tmp") }
+
+// Pid is the bridge's.
+func (b *Bridge) Pid() int { return b.cmd.Process.Pid }
+
+// Address is where the public listener is.
+func (b *Bridge) Address() string { return b.addrs["public"] }
+
+// URL is that of a WebSocket path of the public listener.
+func (b *Bridge) URL(path string) string { return "ws://" + b.Address() + path }
+
+// logLine is a line of the log, as far as stories look into it.
+type logLine struct {
+	Level    string `json:"level"`
+	Msg      string `json:"msg"`
+	Plugin   string `json:"plugin"`
+	Listener string `json:"listener"`
+	Address  string `json:"address"`
+	Err      string `json:"err"`
+	Mend     string `json:"mend"`
+}
+
+// Log is what the bridge has logged so far.
+func (b *Bridge) Log() string {
+	text, err := os.ReadFile(b.logFile())
+	if err != nil {
+		b.t.Error(err)
+	}
+	return string(text)
+}
+
+func (b *Bridge) lines() []logLine {
+	var list []logLine
+	for line := range strings.Lines(b.Log()) {
+		var l logLine
+		if json.Unmarshal([]byte(line), &l) == nil {
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
+// Names reports whether a warning or an error in the log names the plugin and holds the text, in its
+// message or its error.
+func (b *Bridge) Names(plugin, text string) bool {
+	for _, l := range b.lines() {
+		if (l.Level == "ERROR" || l.Level == "WARN") && l.Plugin == plugin &&
+			(strings.Contains(l.Msg, text) || strings.Contains(l.Err, text)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *Bridge) addresses() map[string]string {
+	at := make(map[string]string)
+	for _, l := range b.lines() {
+		if l.Msg == "listening" && l.Address != "" {
+			at[l.Listener] = l.Address
+		}
+	}
+	return at
+}
+
+var admin = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+
+// get returns the status of a path of the admin address, 0 when there was no answer.
+func (b *Bridge) get(path string) int {
+	resp, err := admin.Get("http://" + b.addrs["admin"] + path)
+	if err != nil {
+		return 0
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode
+}
+
+// Plugin is an entry of /api/plugins.
+type Plugin struct {
+	Name     string `json:"name"`
+	Pid      int    `json:"pid"`
+	State    string `json:"state"`
+	Restarts int    `json:"restarts"`
+	Sessions int    `json:"sessions"`
+	Links    int    `json:"links"`
+	Error    string `json:"error"`
+	Mend     string `json:"mend"`
+}
+
+// Plugin is what /api/plugins says of one; it is the zero Plugin when that cannot be asked.
+func (b *Bridge) Plugin(name string) Plugin {
+	list, err := b.Plugins()
+	if err != nil {
+		b.t.Errorf("/api/plugins: %v", err)
+	}
+	for _, p := range list {
+		if p.Name == name {
+			return p
+		}
+	}
+	return Plugin{}
+}
+
+// Plugins is what /api/plugins says.
+func (b *Bridge) Plugins() ([]Plugin, error) {
+	resp, err := admin.Get("http://" + b.addrs["admin"] + "/api/plugins")
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("status %d", resp.StatusCode)
+	}
+	var list []Plugin
+	return list, json.NewDecoder(resp.Body).Decode(&list)
+}
+
+// Children are the live processes that this bridge started, also those it did not take along when it
+// ended.
+func (b *Bridge) Children() []int {
+	var list []int
+	for _, pid := range withEnvironment("TMPDIR", b.Tmp()) {
+		if pid != b.Pid() {
+			list = append(list, pid)
+		}
+	}
+	return list
+}
+
+// Zombies are children that ended and were not reaped.
+func (b *Bridge) Zombies() []int {
+	var list []int
+	for _, p := range processes() {
+		if p.parent == b.Pid() && p.state == 'Z' {
+			list = append(list, p.pid)
+		}
+	}
+	return list
+}
+
+// Left is what lies in the bridge's TMPDIR.
+func (b *Bridge) Left() []string {
+	entries, err := os.ReadDir(b.Tmp())
+	if err != nil {
+		b.t.Error(err)
+	}
+	names := make([]string, 0, len(entries))
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// Signal sends a signal to the bridge.
+func (b *Bridge) Signal(s syscall.Signal) {
+	b.t.Helper()
+	if err := b.cmd.Process.Signal(s); err != nil {
+		b.t.Fatalf("signal %v to the bridge: %v", s, err)
+	}
+}
+
+// Stop asks the bridge to end and returns its exit status once it has.
+func (b *Bridge) Stop() int {
+	b.t.Helper()
+	b.known = true
+	if err := b.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		b.t.Errorf("SIGTERM to the bridge: %v", err)
+	}
+	select {
+	case <-b.ended:
+	case <-time.After(stopLimit):
+		b.t.Errorf("the bridge does not end within %v of SIGTERM", stopLimit)
+		_ = b.cmd.Process.Kill()
+		<-b.ended
+	}
+	return b.cmd.ProcessState.ExitCode()
+}
+
+// Kill ends the bridge at once.
+func (b *Bridge) Kill() {
+	b.known = true
+	_ = b.cmd.Process.Kill()
+	<-b.ended
+}
+
+// CheckNothingLeft fails the test if, a while after the bridge has ended, a process or a file of it
+// is still there.
+func (b *Bridge) CheckNothingLeft() {
+	b.t.Helper()
+	if !Eventually(GoneLimit, func() bool { return len(b.Children()) == 0 && len(b.Left()) == 0 }) {
+		b.t.Errorf("%v after the end there are processes %v, and in TMPDIR %q", GoneLimit, b.Children(), b.Left())
+	}
+}
+
+func (b *Bridge) cleanup() {
+	if b.cmd != nil && b.cmd.Process != nil {
+		if !b.known {
+			if zombies := b.Zombies(); len(zombies) > 0 {
+				b.t.Errorf("children %v ended and were not reaped", zombies)
+			}
+			if status := b.Stop(); status != 0 {
+				b.t.Errorf("exit status %d, want 0", status)
+			}
+			b.CheckNothingLeft()
+		}
+		for _, pid := range b.Children() { // the test has failed already
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	if b.t.Failed() {
+		if text, err := os.ReadFile(b.logFile()); err == nil {
+			b.t.Logf("the end of the bridge's log:\n%s", tail(text, 16<<10))
+		}
+	}
+	if err := os.RemoveAll(b.dir); err != nil {
+		b.t.Error(err)
+	}
+}
+
+// tail is at most n bytes of the end, from the beginning of a line on.
+func tail(text []byte, n int) []byte {
+	if len(text) <= n {
+		return text
+	}
+	text = text[len(text)-n:]
+	return text[bytes.IndexByte(text, '\n')+1:]
+}
