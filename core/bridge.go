@@ -118,6 +118,7 @@ func (b *bridge) start(ctx context.Context) error {
 		}
 		go b.serve("admin", b.admin.Serve)
 		addresses["admin"] = b.admin.Addr().String()
+		b.log.Info("listening", "listener", "admin", "address", b.admin.Addr().String())
 	}
 	for _, l := range b.listeners {
 		go b.serve(l.cfg.Name, l.server.Serve)
