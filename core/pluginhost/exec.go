@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -32,8 +33,6 @@ type Exec struct {
 	SHA256  string            // hex; when set, only a binary with this sum runs, from a copy that was verified
 	MTLS    bool              // encrypt the link with certificates made for it
 	Logger  *slog.Logger
-	// Reap, when set, is told of each process id that was started (true) and reaped (false).
-	Reap func(pid int, started bool)
 }
 
 // killGrace is how long after its process ended the output of a plugin is still read.
@@ -74,6 +73,7 @@ func (x *Exec) Launch(ctx context.Context) (Process, error) {
 		},
 	})
 	p := &process{child: child, client: client}
+	defer context.AfterFunc(ctx, func() { _ = child.Kill(ctx) })()
 	rpc, err := client.Client()
 	if err == nil {
 		var raw any
@@ -90,13 +90,6 @@ func (x *Exec) Launch(ctx context.Context) (Process, error) {
 			child.cleanup()
 		}
 		return nil, err
-	}
-	if x.Reap != nil {
-		x.Reap(p.Pid(), true)
-		go func() {
-			<-child.exited
-			x.Reap(p.Pid(), false)
-		}()
 	}
 	return p, nil
 }
@@ -155,11 +148,12 @@ const lifelineFD = 3
 // child is a process that go-plugin runs. It is reaped as soon as it ends, whatever still holds its
 // output open, and its folder goes with it.
 type child struct {
-	cmd    *exec.Cmd
-	dir    string
-	stdout io.ReadCloser
-	stderr io.ReadCloser
-	life   *os.File // our end; closing it, also by dying, ends the child
+	cmd     *exec.Cmd
+	process atomic.Pointer[os.Process] // nil before the start
+	dir     string
+	stdout  io.ReadCloser
+	stderr  io.ReadCloser
+	life    *os.File // our end; closing it, also by dying, ends the child
 
 	exited chan struct{}
 	exit   Exit // set before exited is closed
@@ -180,7 +174,7 @@ func (c *child) prepare(path string, args, env []string) error {
 	return err
 }
 
-func (c *child) started() bool { return c.cmd != nil && c.cmd.Process != nil }
+func (c *child) started() bool { return c.process.Load() != nil }
 
 // Start runs the process.
 func (c *child) Start(context.Context) error {
@@ -196,6 +190,7 @@ func (c *child) Start(context.Context) error {
 		return err
 	}
 	c.life = ours
+	c.process.Store(c.cmd.Process)
 	go c.reap()
 	return nil
 }
@@ -239,10 +234,11 @@ func (c *child) Wait(context.Context) error {
 
 // Kill ends the process at once.
 func (c *child) Kill(context.Context) error {
-	if !c.started() {
+	p := c.process.Load()
+	if p == nil {
 		return nil
 	}
-	if err := c.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := p.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	return nil
@@ -259,7 +255,7 @@ func (c *child) ID() string {
 	if !c.started() {
 		return ""
 	}
-	return strconv.Itoa(c.cmd.Process.Pid)
+	return strconv.Itoa(c.process.Load().Pid)
 }
 
 // Diagnose has nothing to add.
@@ -292,7 +288,7 @@ type process struct {
 	once   sync.Once
 }
 
-func (p *process) Pid() int                { return p.child.cmd.Process.Pid }
+func (p *process) Pid() int                { return p.child.process.Load().Pid }
 func (p *process) Exited() <-chan struct{} { return p.child.exited }
 func (p *process) Exit() Exit              { return p.child.exit }
 

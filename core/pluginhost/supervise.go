@@ -87,6 +87,7 @@ func (p *Plugin) attend(in *Instance, spare **Instance) *Instance {
 		}
 		select {
 		case <-p.ctx.Done():
+			p.stopInstance(in)
 			return nil
 		case next := <-p.swap:
 			old := in
@@ -102,6 +103,7 @@ func (p *Plugin) attend(in *Instance, spare **Instance) *Instance {
 		case <-in.process.Exited():
 			p.retired(in)
 			if p.ctx.Err() != nil {
+				<-in.done
 				return nil
 			}
 			p.restarts.Add(1)

@@ -13,12 +13,12 @@ const reply = `[` + approved + `,["action","$",{"type":"hello/done","payload":{"
 
 // bare is a back-end that costs next to nothing: it takes what comes for one request. So the figures
 // are those of the caller, the kernel and two switches.
-func bare(t testing.TB) string {
-	t.Helper()
+func bare(tb testing.TB) string {
+	tb.Helper()
 	body := fill(reply)
 	response := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\n"+
 		"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-	return rawBackend(t, func(c *net.TCPConn, _ *bufio.Reader) {
+	return rawBackend(tb, func(c *net.TCPConn, _ *bufio.Reader) {
 		in := make([]byte, 4096)
 		for {
 			if _, err := c.Read(in); err != nil {

@@ -45,23 +45,23 @@ func respond(w http.ResponseWriter, text string) {
 }
 
 // backend is a back-end that answers with a handler; the request's body has been read.
-func backend(t testing.TB, handle http.HandlerFunc) *httptest.Server {
-	t.Helper()
+func backend(tb testing.TB, handle http.HandlerFunc) *httptest.Server {
+	tb.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		handle(w, r)
 	}))
-	t.Cleanup(s.Close)
+	tb.Cleanup(s.Close)
 	return s
 }
 
 // rawBackend is a back-end that does with its connections what it likes; it closes them behind
 // serve, which is called for each.
-func rawBackend(t testing.TB, serve func(c *net.TCPConn, r *bufio.Reader)) string {
-	t.Helper()
+func rawBackend(tb testing.TB, serve func(c *net.TCPConn, r *bufio.Reader)) string {
+	tb.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	stopped := make(chan struct{})
 	go func() {
@@ -77,7 +77,7 @@ func rawBackend(t testing.TB, serve func(c *net.TCPConn, r *bufio.Reader)) strin
 			}()
 		}
 	}()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		_ = ln.Close()
 		<-stopped
 	})
@@ -100,8 +100,8 @@ func ok(c net.Conn, body string) {
 	fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }
 
-func pool(t testing.TB, cfg LoguxConfig) Pool {
-	t.Helper()
+func pool(tb testing.TB, cfg LoguxConfig) Pool {
+	tb.Helper()
 	if cfg.Secret == "" {
 		cfg.Secret = secret
 	}
@@ -110,28 +110,28 @@ func pool(t testing.TB, cfg LoguxConfig) Pool {
 	}
 	p, err := NewLogux(cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(p.Close)
+	tb.Cleanup(p.Close)
 	return p
 }
 
 // ask puts a question and returns the answers; it checks that the last is the last, and that none
 // shows the secret.
-func ask(t testing.TB, p Pool, req *upstream.Request) []*upstream.Answer {
-	t.Helper()
+func ask(tb testing.TB, p Pool, req *upstream.Request) []*upstream.Answer {
+	tb.Helper()
 	var list []*upstream.Answer
-	p.Ask(t.Context(), req, func(a *upstream.Answer) { list = append(list, a) })
+	p.Ask(tb.Context(), req, func(a *upstream.Answer) { list = append(list, a) })
 	for i, a := range list {
 		if a.Last != (i == len(list)-1) {
-			t.Errorf("answer %d of %d has Last %v", i+1, len(list), a.Last)
+			tb.Errorf("answer %d of %d has Last %v", i+1, len(list), a.Last)
 		}
 		if strings.Contains(a.Detail, secret) {
-			t.Errorf("the secret is in the detail %q", a.Detail)
+			tb.Errorf("the secret is in the detail %q", a.Detail)
 		}
 	}
 	if len(list) == 0 {
-		t.Fatal("there is no answer")
+		tb.Fatal("there is no answer")
 	}
 	return list
 }
@@ -139,29 +139,29 @@ func ask(t testing.TB, p Pool, req *upstream.Request) []*upstream.Answer {
 func last(list []*upstream.Answer) *upstream.Answer { return list[len(list)-1] }
 
 // fails asks and checks how it ends.
-func fails(t testing.TB, p Pool, outcome upstream.Outcome, detail string) {
-	t.Helper()
-	a := last(ask(t, p, question()))
+func fails(tb testing.TB, p Pool, outcome upstream.Outcome, detail string) {
+	tb.Helper()
+	a := last(ask(tb, p, question()))
 	if a.Outcome != outcome || !strings.Contains(a.Detail, detail) {
-		t.Errorf("it ends %v, %q, want %v, %q", a.Outcome, a.Detail, outcome, detail)
+		tb.Errorf("it ends %v, %q, want %v, %q", a.Outcome, a.Detail, outcome, detail)
 	}
 }
 
 // works asks and checks that it ends well.
-func works(t testing.TB, p Pool) {
-	t.Helper()
-	if a := last(ask(t, p, question())); a.Outcome != upstream.OK {
-		t.Errorf("it ends %v, %q, want ok", a.Outcome, a.Detail)
+func works(tb testing.TB, p Pool) {
+	tb.Helper()
+	if a := last(ask(tb, p, question())); a.Outcome != upstream.OK {
+		tb.Errorf("it ends %v, %q, want ok", a.Outcome, a.Detail)
 	}
 }
 
-func poll(t testing.TB, what string, done func() bool) {
-	t.Helper()
+func poll(tb testing.TB, what string, done func() bool) {
+	tb.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for end := time.Now().Add(5 * time.Second); !done(); <-tick.C {
 		if time.Now().After(end) {
-			t.Fatalf("%s: not in time", what)
+			tb.Fatalf("%s: not in time", what)
 		}
 	}
 }

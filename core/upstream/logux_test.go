@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -60,9 +61,16 @@ func TestLoguxRequest(t *testing.T) {
 func TestNewLoguxErrors(t *testing.T) {
 	t.Parallel()
 	for _, cfg := range []LoguxConfig{
-		{}, {URL: "localhost:3000"}, {URL: "/logux"}, {URL: "ftp://x/"}, {URL: "http://"}, {URL: "http://[::1"},
-		{URL: "http://u:" + secret + "@[::1"}, {URL: "ftp://u:" + secret + "@x/"},
-		{URL: "http://x", Version: 5}, {URL: "http://x", Version: -1},
+		{},
+		{URL: "localhost:3000"},
+		{URL: "/logux"},
+		{URL: "ftp://x/"},
+		{URL: "http://"},
+		{URL: "http://[::1"},
+		{URL: "http://u:" + secret + "@[::1"},
+		{URL: "ftp://u:" + secret + "@x/"},
+		{URL: "http://x", Version: 5},
+		{URL: "http://x", Version: -1},
 	} {
 		_, err := NewLogux(cfg)
 		if err == nil {
@@ -215,7 +223,7 @@ func TestLoguxManyAnswers(t *testing.T) {
 		t.Errorf("there are %d items, then %v, want %d", len(items), last(list).Outcome, many)
 	}
 	for i, item := range items {
-		if string(item.Payload) != fmt.Sprint(i) {
+		if string(item.Payload) != strconv.Itoa(i) {
 			t.Fatalf("item %d is %s", i, item.Payload)
 		}
 	}

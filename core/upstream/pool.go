@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/protocol-bridge/bridge/upstream"
@@ -38,7 +39,7 @@ func NewDev() Pool { return dev{} }
 type dev struct{}
 
 func (dev) Ask(_ context.Context, req *upstream.Request, emit func(*upstream.Answer)) {
-	emit(&upstream.Answer{Last: true, Outcome: upstream.OK, Payload: req.Payload})
+	emit(&upstream.Answer{Last: true, Outcome: upstream.OK, Payload: bytes.Clone(req.Payload)})
 }
 
 func (dev) Kind() string { return "dev" }

@@ -35,8 +35,8 @@ type conn struct {
 	out     []byte
 	expires time.Time // do not use after it
 
-	stop func() bool // ends the watch of the request's context
-	ctx  context.Context
+	stop func() bool     // ends the watch of the request's context
+	ctx  context.Context //nolint:containedctx // of the request that runs: it says why the socket was closed
 	head head
 	body body
 	some bool // a byte of the body came
@@ -78,7 +78,8 @@ func (n *conn) begin(ctx context.Context) {
 }
 
 func (n *conn) write(header string, body []byte) (written int, err error) {
-	out := append(n.out[:0], n.client.head...)
+	out := n.out[:0]
+	out = append(out, n.client.head...)
 	out = strconv.AppendInt(out, int64(len(body)), 10)
 	out = append(append(append(out, "\r\n"...), header...), "\r\n"...)
 	out = append(out, body...)
