@@ -31,7 +31,14 @@ type conn struct {
 	prefix []byte        // what came together with the handshake
 	armed  time.Time     // when the read deadline was set; zero: is to be set
 	state  readState
-	fault  session.CloseCode // why gorilla refuses what it read
+	fault  *session.CloseCode // why gorilla refuses what it read
+
+	more       bool // the last read left something, as far as one can tell
+	burst      []byte
+	burstOf    *[burstSize]byte // what burst is a part of
+	tryIn      func(fd uintptr) bool
+	tryInBytes []byte
+	tryInN     int
 
 	// Of the one that writes.
 	try        func(fd uintptr) bool // made once, since a closure would be made for each write

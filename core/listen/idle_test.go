@@ -40,7 +40,7 @@ func BenchmarkIdle(b *testing.B) {
 
 func idle(b *testing.B, n int, talk bool) (rss, stacks float64) {
 	b.Helper()
-	s := serveBench(b)
+	s := serveBench(b, echoing{})
 	before := resident(b)
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
 	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %v", idleClient, s.Addr(), n, talk))
@@ -148,7 +148,7 @@ func (echoing) Eof(*session.Session) {}
 func (echoing) Closed(*session.Session, int, string, bool) {}
 
 // serveBench serves until the benchmark ends.
-func serveBench(b *testing.B) *Server {
+func serveBench(b *testing.B, o Opener) *Server {
 	b.Helper()
 	table, err := route.New([]*route.Entry{socket})
 	if err != nil {
@@ -156,7 +156,7 @@ func serveBench(b *testing.B) *Server {
 	}
 	cfg := Config{Name: "bench", Address: "127.0.0.1:0", Routes: new(atomic.Pointer[route.Table])}
 	cfg.Routes.Store(table)
-	s := New(cfg, echoing{})
+	s := New(cfg, o)
 	if err := s.Listen(); err != nil {
 		b.Fatal(err)
 	}

@@ -173,8 +173,8 @@ func (c *conn) takeOther() bool {
 func (c *conn) failed(err error) bool {
 	var closed *websocket.CloseError
 	switch {
-	case c.fault.Code != 0:
-		return c.refuse(c.fault)
+	case c.fault != nil:
+		return c.refuse(*c.fault)
 	case errors.Is(err, websocket.ErrReadLimit): // a length that is none
 		return c.refuse(session.CloseTooLarge)
 	case errors.As(err, &closed) && closed.Code != websocket.CloseAbnormalClosure:

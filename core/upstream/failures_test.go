@@ -163,15 +163,17 @@ func TestLoguxTimeLimits(t *testing.T) {
 // While the receiver is busy no time limit runs, and the back-end is not read.
 func TestLoguxBackPressure(t *testing.T) {
 	t.Parallel()
-	s := backend(t, func(w http.ResponseWriter, r *http.Request) {
+	known := make(chan struct{})
+	s := backend(t, func(w http.ResponseWriter, _ *http.Request) {
 		respond(w, "["+approved+`,["action","$",{"type":"a"}]`)
-		after(r, 10*time.Millisecond)
+		<-known
 		respond(w, `,["action","$",{"type":"a"}],`+processed+`]`)
 	})
 	count := 0
-	pool(t, LoguxConfig{URL: s.URL, IdleTimeout: 50 * time.Millisecond}).Ask(t.Context(), question(), func(a *upstream.Answer) {
+	pool(t, LoguxConfig{URL: s.URL, IdleTimeout: 100 * time.Millisecond}).Ask(t.Context(), question(), func(a *upstream.Answer) {
 		if count++; count == 1 {
-			timer := time.NewTimer(150 * time.Millisecond)
+			close(known)
+			timer := time.NewTimer(300 * time.Millisecond)
 			defer timer.Stop()
 			<-timer.C
 		}

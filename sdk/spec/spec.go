@@ -115,7 +115,7 @@ var wireTypes = map[kind]pluginv1.FieldType{
 // whose tags make no sense is an error.
 func Fields(config any) ([]*pluginv1.Field, error) {
 	fields, err := of(config)
-	if err != nil {
+	if err != nil || fields == nil {
 		return nil, err
 	}
 	list := make([]*pluginv1.Field, len(fields))

@@ -10,11 +10,11 @@ import (
 	"github.com/protocol-bridge/bridge/upstream/rawjson"
 )
 
-func mustCodec(t testing.TB, version int, secret string) *Codec {
-	t.Helper()
+func mustCodec(tb testing.TB, version int, secret string) *Codec {
+	tb.Helper()
 	c, err := NewCodec(version, secret)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }
@@ -98,7 +98,8 @@ func TestAppendAuth(t *testing.T) {
 		{3, Auth{ID: "i", UserID: &user, Token: []byte(`"t"`), Subprotocol: "1.0.0"}, `["auth","3\"8","t","i"]`},
 		{4, Auth{ID: "i"}, `{"command":"auth","authId":"i","subprotocol":"0.0.0","cookie":{},"headers":{}}`},
 		{
-			4, Auth{ID: "i", UserID: &user, Token: []byte(`"good"`), Subprotocol: "1.1.0", Cookie: []byte(`{"token":"abc"}`), Headers: []byte(`{"lang":"fr"}`)},
+			4,
+			Auth{ID: "i", UserID: &user, Token: []byte(`"good"`), Subprotocol: "1.1.0", Cookie: []byte(`{"token":"abc"}`), Headers: []byte(`{"lang":"fr"}`)},
 			`{"command":"auth","authId":"i","userId":"3\"8","token":"good","subprotocol":"1.1.0","cookie":{"token":"abc"},"headers":{"lang":"fr"}}`,
 		},
 		{4, Auth{ID: "i", UserID: &nobody}, `{"command":"auth","authId":"i","userId":"","subprotocol":"0.0.0","cookie":{},"headers":{}}`},

@@ -175,7 +175,8 @@ func TestExchangeOfRaw(t *testing.T) {
 	}{
 		{
 			"action", action, `[["resend","$",{}],null,["approved","$"],["x","other"],["forbidden","$"],["processed","$"],["error","late"]]`,
-			[]string{`["resend","$",{}]`, `["approved","$"]`, `["forbidden","$"]`, `["processed","$"]`}, upstream.OK,
+			[]string{`["resend","$",{}]`, `["approved","$"]`, `["forbidden","$"]`, `["processed","$"]`},
+			upstream.OK,
 		},
 		{"refused", action, `[ {"answer":"denied","id":"$"} , {"answer":"processed","id":"$"}]`, []string{`{"answer":"denied","id":"$"}`}, upstream.OK},
 		{"unfinished", action, `[["approved","$"]]`, []string{`["approved","$"]`}, upstream.Error},
@@ -186,7 +187,8 @@ func TestExchangeOfRaw(t *testing.T) {
 		{"number", action, `[5]`, []string{`5`}, upstream.OK},
 		{
 			"authentication", `{"command":"auth","authId":"` + id + `","cookie":{},"headers":{}}`, `[{"answer":"authenticated","authId":"$","subprotocol":"1.0.0"}]`,
-			[]string{`{"answer":"authenticated","authId":"$","subprotocol":"1.0.0"}`}, upstream.OK,
+			[]string{`{"answer":"authenticated","authId":"$","subprotocol":"1.0.0"}`},
+			upstream.OK,
 		},
 	}
 	for _, test := range tests {

@@ -12,6 +12,7 @@ import (
 // split feeds text in pieces that end at the cuts, and returns the elements, what Next said last and
 // what followed the array.
 func split(s *Splitter, text string, cuts ...int) (elements []string, rest string, err error) {
+	var left []byte
 	from := 0
 	for _, to := range append(cuts, len(text)) {
 		piece := []byte(text[from:to])
@@ -24,9 +25,9 @@ func split(s *Splitter, text string, cuts ...int) (elements []string, rest strin
 			}
 			elements = append(elements, string(element))
 		}
-		rest += string(piece)
+		left = append(left, piece...)
 	}
-	return elements, rest, err
+	return elements, string(left), err
 }
 
 func everywhere(text string) []int {

@@ -1,0 +1,85 @@
+package wire_test
+
+import (
+	"testing"
+
+	"github.com/protocol-bridge/bridge/proto/wire"
+)
+
+func frames(n int) []byte {
+	var b []byte
+	for i := range n {
+		b, _ = wire.AppendEvent(b, &wire.Event{Actor: 1<<60 + uint64(i), Seq: 9, Time: 1789000000000, Kind: wire.Frame, Data: make([]byte, 64)})
+	}
+	return b
+}
+
+func sends(n int) []byte {
+	var b []byte
+	for i := range n {
+		b, _ = wire.AppendStep(b, send(i))
+	}
+	return b
+}
+
+func send(i int) *wire.Step {
+	return &wire.Step{Actor: 1<<60 + uint64(i), Seq: 9, Commands: []wire.Command{{Kind: wire.Send, Data: make([]byte, 64)}}}
+}
+
+func TestFramesAndSendsDoNotAllocate(t *testing.T) {
+	const runs, n = 20, 50
+	buf := make([]byte, 0, 1<<16)
+	events, steps, step := frames(n), sends(n), send(1)
+	event := &wire.Event{Actor: 1 << 60, Seq: 9, Kind: wire.Frame, Data: make([]byte, 64)}
+	var scratch wire.Step
+	timer, _ := wire.AppendEvent(nil, &wire.Event{Actor: 1, Seq: 1, Kind: wire.Timer, Name: "idle"})
+	for name, f := range map[string]func(){
+		"append event": func() { _, _ = wire.AppendEvent(buf[:0], event) },
+		"append step":  func() { _, _ = wire.AppendStep(buf[:0], step) },
+		"events":       func() { _ = wire.Events(events, func(*wire.Event) error { return nil }) },
+		"timer":        func() { _ = wire.Events(timer, func(*wire.Event) error { return nil }) },
+		"steps":        func() { _ = wire.Steps(steps, &scratch, func(*wire.Step) error { return nil }) },
+	} {
+		f()
+		if got := testing.AllocsPerRun(runs, f); got != 0 {
+			t.Errorf("%s: %v allocations", name, got)
+		}
+	}
+}
+
+func BenchmarkEvents(b *testing.B) {
+	const n = 100
+	batch := frames(n)
+	b.ReportAllocs()
+	for range b.N / n {
+		_ = wire.Events(batch, func(*wire.Event) error { return nil })
+	}
+}
+
+func BenchmarkSteps(b *testing.B) {
+	const n = 100
+	batch := sends(n)
+	var scratch wire.Step
+	b.ReportAllocs()
+	for range b.N / n {
+		_ = wire.Steps(batch, &scratch, func(*wire.Step) error { return nil })
+	}
+}
+
+func BenchmarkAppendEvent(b *testing.B) {
+	e := &wire.Event{Actor: 1 << 60, Seq: 9, Time: 1789000000000, Kind: wire.Frame, Data: make([]byte, 64)}
+	buf := make([]byte, 0, 1<<10)
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = wire.AppendEvent(buf, e)
+	}
+}
+
+func BenchmarkAppendStep(b *testing.B) {
+	s := send(1)
+	buf := make([]byte, 0, 1<<10)
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = wire.AppendStep(buf, s)
+	}
+}

@@ -1,0 +1,4 @@
+// Command badplugin breaks the contract.
+package main
+
+func main() {}
