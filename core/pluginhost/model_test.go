@@ -125,7 +125,6 @@ func TestModel(t *testing.T) {
 			"dieAt": func(t *rapid.T) {
 				p := w.launcher.last()
 				p.dieBefore.Store(rapid.Bool().Draw(t, "before"))
-				p.byItself.Store(rapid.Bool().Draw(t, "by itself"))
 				p.dieAt.Store(p.handled.Load() + int64(rapid.IntRange(1, 5).Draw(t, "events")))
 			},
 			"replace": func(*rapid.T) {

@@ -1,0 +1,167 @@
+package listen
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gorilla/websocket"
+	"github.com/valyala/fasthttp"
+
+	"github.com/protocol-bridge/bridge/core/route"
+	"github.com/protocol-bridge/bridge/core/session"
+)
+
+// script is a connection from which bytes come in pieces, and then the end.
+type script struct {
+	net.Conn
+	bytes  string
+	pieces []byte // sizes of the pieces, again and again; none: all at once
+	next   int
+	closed int // of the close frame that was written last
+}
+
+func (s *script) Read(p []byte) (int, error) {
+	if s.bytes == "" {
+		return 0, io.EOF
+	}
+	n := len(s.bytes)
+	if len(s.pieces) > 0 {
+		n = min(n, 1+int(s.pieces[s.next%len(s.pieces)]))
+		s.next++
+	}
+	n = copy(p, s.bytes[:n])
+	s.bytes = s.bytes[n:]
+	return n, nil
+}
+
+func (s *script) Write(p []byte) (int, error) {
+	if len(p) >= 4 && p[0] == final|opClose {
+		s.closed = int(binary.BigEndian.Uint16(p[2:]))
+	}
+	return len(p), nil
+}
+func (s *script) SetDeadline(time.Time) error      { return nil }
+func (s *script) SetReadDeadline(time.Time) error  { return nil }
+func (s *script) SetWriteDeadline(time.Time) error { return nil }
+func (s *script) Close() error                     { return nil }
+
+// story is what became of a connection.
+type story struct {
+	frames []string
+	code   int
+	reason string
+}
+
+func (s *story) Frame(on *session.Session, data []byte, binary bool) {
+	s.frames = append(s.frames, fmt.Sprintf("%v %q", binary, data))
+	on.Release(len(data))
+}
+func (s *story) Eof(*session.Session) {}
+func (s *story) Closed(_ *session.Session, code int, reason string, _ bool) {
+	s.code, s.reason = code, reason
+}
+
+// ours reads the bytes with this package.
+func ours(t *testing.T, e *route.Entry, text string, pieces []byte) *story {
+	t.Helper()
+	srv := New(Config{Routes: new(atomic.Pointer[route.Table])}, nil)
+	srv.open = 1
+	c := newConn(srv, e, &script{bytes: text, pieces: pieces})
+	var ctx fasthttp.RequestCtx
+	for _, h := range [][2]string{{"Connection", "Upgrade"}, {"Upgrade", "websocket"}, {"Sec-WebSocket-Version", "13"}, {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}} {
+		ctx.Request.Header.Set(h[0], h[1])
+	}
+	ws, err := handshakes.Get().(*handshake).do(&ctx, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.upgraded(ws)
+	s := &story{}
+	c.sess = session.New(1, &session.Info{}, c, s, session.NewLimits(session.Limits{}))
+	c.serve()
+	return s
+}
+
+// hijacker hands gorilla a connection.
+type hijacker struct {
+	http.ResponseWriter
+	conn net.Conn
+}
+
+func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return h.conn, bufio.NewReadWriter(bufio.NewReader(h.conn), bufio.NewWriter(h.conn)), nil
+}
+
+// gorillas reads the bytes with gorilla alone.
+func gorillas(t *testing.T, limit int64, text string) *story {
+	t.Helper()
+	conn := &script{bytes: text}
+	req := &http.Request{Method: "GET", Header: http.Header{
+		"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
+		"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="},
+	}}
+	ws, err := new(websocket.Upgrader).Upgrade(hijacker{conn: conn}, req, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ws.SetReadLimit(limit)
+	ws.SetCloseHandler(func(int, string) error { return nil })
+	s := &story{}
+	for {
+		kind, data, err := ws.ReadMessage()
+		var closed *websocket.CloseError
+		switch {
+		case err == nil && kind == websocket.TextMessage && !utf8.Valid(data):
+			s.code, s.reason = 1007, "invalid UTF-8"
+			return s
+		case err == nil:
+			s.frames = append(s.frames, fmt.Sprintf("%v %q", kind == websocket.BinaryMessage, data))
+			continue
+		case errors.Is(err, websocket.ErrReadLimit):
+			s.code, s.reason = 1009, "frame too large"
+		case errors.As(err, &closed) && closed.Code != 1006:
+			s.code, s.reason = closed.Code, closed.Text
+		case conn.closed == 1002:
+			s.code, s.reason = 1002, "protocol error"
+		default:
+			s.code = 1006
+		}
+		return s
+	}
+}
+
+// FuzzFrames compares what is read from any bytes, in any pieces, with what gorilla reads by itself.
+func FuzzFrames(f *testing.F) {
+	for _, text := range []string{
+		clientFrame(final|opText, "hello"),
+		clientFrame(opText, "Gr\xc3") + clientFrame(final|opPing, "x") + clientFrame(final, "\xbc\xc3\x9fe"),
+		clientFrame(final|opBinary, strings.Repeat("x", 600)) + clientFrame(final|opText, strings.Repeat("y", 506)),
+		clientFrame(final|opText, strings.Repeat("z", 990)) + clientFrame(final|opClose, "\x03\xe8bye"),
+		clientFrame(final|opText, "\xff"), "\x81\x01x", clientFrame(0xc1, "x"), clientFrame(final, "x"),
+		clientFrame(final|opClose, ""), clientFrame(final|opPing, strings.Repeat("x", 126)),
+		"\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x02\x03\x04", clientFrame(final|opText, strings.Repeat("x", 1001)),
+	} {
+		f.Add(text, []byte{})
+		f.Add(text, []byte{0})
+		f.Add(text+text, []byte{5, 0, 250})
+	}
+	entry := &route.Entry{ID: "fuzz", Path: "/ws", WebSocket: true, MaxFrame: 1000}
+	f.Fuzz(func(t *testing.T, text string, pieces []byte) {
+		want := gorillas(t, 1000, text)
+		got := ours(t, entry, text, pieces)
+		if !slices.Equal(got.frames, want.frames) || got.code != want.code || got.reason != want.reason {
+			t.Errorf("%q\ngot  %+v\nwant %+v", text, *got, *want)
+		}
+	})
+}
