@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -61,6 +62,7 @@ type story struct {
 	frames []string
 	code   int
 	reason string
+	done   chan struct{}
 }
 
 func (s *story) Frame(on *session.Session, data []byte, binary bool) {
@@ -70,6 +72,7 @@ func (s *story) Frame(on *session.Session, data []byte, binary bool) {
 func (s *story) Eof(*session.Session) {}
 func (s *story) Closed(_ *session.Session, code int, reason string, _ bool) {
 	s.code, s.reason = code, reason
+	close(s.done)
 }
 
 // ours reads the bytes with this package.
@@ -87,9 +90,14 @@ func ours(t *testing.T, e *route.Entry, text string, pieces []byte) *story {
 		t.Fatal(err)
 	}
 	c.upgraded(ws)
-	s := &story{}
+	s := &story{done: make(chan struct{})}
 	c.sess = session.New(1, &session.Info{}, c, s, session.NewLimits(session.Limits{}))
 	c.serve()
+	select {
+	case <-s.done:
+	case <-time.After(patience):
+		t.Fatalf("%q never ends", text)
+	}
 	return s
 }
 
@@ -158,10 +166,12 @@ func FuzzFrames(f *testing.F) {
 	}
 	entry := &route.Entry{ID: "fuzz", Path: "/ws", WebSocket: true, MaxFrame: 1000}
 	f.Fuzz(func(t *testing.T, text string, pieces []byte) {
+		os.WriteFile("/tmp/fuzzlast", fmt.Appendf(nil, "%q %v a", text, pieces), 0o600)
 		want := gorillas(t, 1000, text)
+		os.WriteFile("/tmp/fuzzlast", fmt.Appendf(nil, "%q %v b", text, pieces), 0o600)
 		got := ours(t, entry, text, pieces)
 		if !slices.Equal(got.frames, want.frames) || got.code != want.code || got.reason != want.reason {
-			t.Errorf("%q\ngot  %+v\nwant %+v", text, *got, *want)
+			t.Errorf("%q\ngot  %q %d %q\nwant %q %d %q", text, got.frames, got.code, got.reason, want.frames, want.code, want.reason)
 		}
 	})
 }

@@ -69,12 +69,12 @@ func (c *conn) take() bool {
 		if n == 127 {
 			size = 8
 		}
-		if h, err = c.br.Peek(2 + size); err != nil {
+		if h, err = c.br.Peek(6 + size); err != nil {
 			c.lost()
 			return false
 		}
 		var wide [8]byte
-		copy(wide[8-size:], h[2:])
+		copy(wide[8-size:], h[2:2+size])
 		n, head = binary.BigEndian.Uint64(wide[:]), 6+size
 	}
 	if limit := c.limit(op == opBinary); limit > 0 && n > uint64(limit) || n > 1<<62 {

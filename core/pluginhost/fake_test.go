@@ -8,17 +8,12 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/protocol-bridge/bridge/core/session"
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
 	"github.com/protocol-bridge/bridge/proto/wire"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // brain is a plugin in a test: what it makes of an event. It gets what an instance would know.
 type brain func(in *fakeProcess, ev *wire.Event) []wire.Command

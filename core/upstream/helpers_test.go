@@ -106,7 +106,7 @@ func pool(tb testing.TB, cfg LoguxConfig) Pool {
 		cfg.Secret = secret
 	}
 	if cfg.Timeout == 0 {
-		cfg.Timeout = 5 * time.Second
+		cfg.Timeout = time.Minute
 	}
 	p, err := NewLogux(cfg)
 	if err != nil {
