@@ -9,7 +9,6 @@
 package load
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -39,7 +38,7 @@ type Spec struct {
 
 	Warmup, Measure time.Duration
 
-	// Watch are the processes of whom the processor time is told.
+	// Watch are the processes of whom it is told what they used.
 	Watch []int
 	// KillChildOf is a process of which the one child is killed Kills times, evenly over Measure.
 	KillChildOf, Kills int
@@ -49,7 +48,7 @@ type Spec struct {
 type Result struct {
 	Messages uint64 // came back while it was measured; of a Fanout, deliveries
 	Elapsed  time.Duration
-	CPU      []time.Duration // of each in Spec.Watch
+	Used     []Usage // of each in Spec.Watch
 	OwnCPU   time.Duration
 
 	P50, P99, Max time.Duration // from request, or from when it was due, to answer
@@ -60,6 +59,12 @@ type Result struct {
 	// Sent is how many requests were made in all, warm-up included.
 	Sent uint64
 	Peak time.Duration // longest such time before the first kill
+}
+
+// Usage is what a process used while it was measured.
+type Usage struct {
+	CPU           time.Duration
+	Reads, Writes uint64 // system calls
 }
 
 // Rate is messages a second.
@@ -106,11 +111,9 @@ type clock struct {
 	measuring  bool
 	over       bool
 	began      int64
-	cpu        []time.Duration
+	used       []Usage
 	own        time.Duration
 }
-
-var errNoProcess = errors.New("a process that is measured has ended")
 
 func newClock(s *Spec) *clock {
 	start := now() + int64(s.Warmup)
@@ -118,33 +121,37 @@ func newClock(s *Spec) *clock {
 }
 
 // tick looks at the time; r gets the figures once the measured part is over.
-func (k *clock) tick(at int64, r *Result) error {
+func (k *clock) tick(at int64, r *Result) (err error) {
 	switch {
 	case !k.measuring && !k.over && at >= k.start:
 		k.measuring, k.began = true, at
-		return k.sample(&k.cpu, &k.own)
+		k.used, k.own, err = sample(k.spec.Watch)
 	case k.measuring && at >= k.end:
 		k.measuring, k.over = false, true
 		r.Elapsed = time.Duration(at - k.began)
-		if err := k.sample(&r.CPU, &r.OwnCPU); err != nil {
-			return err
-		}
-		for i := range r.CPU {
-			r.CPU[i] -= k.cpu[i]
+		r.Used, r.OwnCPU, err = sample(k.spec.Watch)
+		for i := range r.Used {
+			r.Used[i].CPU -= k.used[i].CPU
+			r.Used[i].Reads -= k.used[i].Reads
+			r.Used[i].Writes -= k.used[i].Writes
 		}
 		r.OwnCPU -= k.own
 	}
-	return nil
+	return err
 }
 
-func (k *clock) sample(cpu *[]time.Duration, own *time.Duration) (err error) {
-	for _, pid := range k.spec.Watch {
-		used, err := process.CPU(pid)
-		if err != nil {
-			return errors.Join(errNoProcess, err)
+// sample is what processes, and this one, used so far.
+func sample(pids []int) (used []Usage, own time.Duration, err error) {
+	used = make([]Usage, len(pids))
+	for i, pid := range pids {
+		u := &used[i]
+		if u.CPU, err = process.CPU(pid); err != nil {
+			return nil, 0, err
 		}
-		*cpu = append(*cpu, used)
+		if u.Reads, u.Writes, err = process.Calls(pid); err != nil {
+			return nil, 0, err
+		}
 	}
-	*own, err = process.CPU(0)
-	return err
+	own, err = process.CPU(0)
+	return used, own, err
 }

@@ -39,6 +39,28 @@ func RSS(pid int) (int, error) {
 	return pages * os.Getpagesize(), err
 }
 
+// Calls is how many read and write system calls a process made so far.
+func Calls(pid int) (reads, writes uint64, err error) {
+	data, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "io"))
+	if err != nil {
+		return 0, 0, err
+	}
+	for line := range bytes.Lines(data) {
+		name, value, _ := bytes.Cut(bytes.TrimSpace(line), []byte(": "))
+		n, err := strconv.ParseUint(string(value), 10, 64)
+		if err != nil {
+			return 0, 0, err
+		}
+		switch string(name) {
+		case "syscr":
+			reads = n
+		case "syscw":
+			writes = n
+		}
+	}
+	return reads, writes, nil
+}
+
 // Children are the ids of the processes that a process started and that run. The end of an entry's
 // way is not waited for: a process that goes meanwhile is left out.
 func Children(parent int) []int {

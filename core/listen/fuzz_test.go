@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -166,9 +165,7 @@ func FuzzFrames(f *testing.F) {
 	}
 	entry := &route.Entry{ID: "fuzz", Path: "/ws", WebSocket: true, MaxFrame: 1000}
 	f.Fuzz(func(t *testing.T, text string, pieces []byte) {
-		os.WriteFile("/tmp/fuzzlast", fmt.Appendf(nil, "%q %v a", text, pieces), 0o600)
 		want := gorillas(t, 1000, text)
-		os.WriteFile("/tmp/fuzzlast", fmt.Appendf(nil, "%q %v b", text, pieces), 0o600)
 		got := ours(t, entry, text, pieces)
 		if !slices.Equal(got.frames, want.frames) || got.code != want.code || got.reason != want.reason {
 			t.Errorf("%q\ngot  %q %d %q\nwant %q %d %q", text, got.frames, got.code, got.reason, want.frames, want.code, want.reason)

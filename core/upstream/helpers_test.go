@@ -159,7 +159,7 @@ func poll(tb testing.TB, what string, done func() bool) {
 	tb.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(5 * time.Second); !done(); <-tick.C {
+	for end := time.Now().Add(30 * time.Second); !done(); <-tick.C {
 		if time.Now().After(end) {
 			tb.Fatalf("%s: not in time", what)
 		}

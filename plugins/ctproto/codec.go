@@ -2,8 +2,10 @@ package ctproto
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/protocol-bridge/bridge/upstream/rawjson"
 )
@@ -38,47 +40,71 @@ const (
 // counts. strict refuses a payload that is null or an array. The error is errNotJSON or a
 // formatError.
 func decode(frame []byte, strict bool) (m message, err error) {
-	if !rawjson.Valid(frame) {
+	f, ok := scan(frame)
+	if !ok {
 		return m, errNotJSON
 	}
-	var id, typ, payload []byte
-	for key, value := range rawjson.Members(frame) {
-		name, _ := rawjson.Text(key)
-		switch string(name) {
-		case "messageId":
-			id = value
-		case "type":
-			typ = value
-		case "payload":
-			payload = value
-		}
-	}
 	switch {
-	case id == nil:
+	case f.id == nil:
 		return m, idMissed
-	case typ == nil:
+	case f.typ == nil:
 		return m, typeMissed
-	case payload == nil:
+	case f.payload == nil:
 		return m, payloadMissed
 	}
-	idText, ok := rawjson.Text(id)
+	id, ok := text(f.id)
 	if !ok {
 		return m, idKind
 	}
-	typeText, ok := rawjson.Text(typ)
+	typ, ok := text(f.typ)
 	if !ok {
 		return m, typeKind
 	}
-	switch kind := rawjson.KindOf(payload); {
-	case kind == rawjson.Object:
-	case !strict && (kind == rawjson.Array || kind == rawjson.Null):
+	switch f.payload[0] {
+	case '{':
+	case '[', 'n':
+		if strict {
+			return m, payloadKind
+		}
 	default:
 		return m, payloadKind
 	}
-	if !validID(idText) {
+	if !validID(id) {
 		return m, idInvalid
 	}
-	return message{string(idText), string(typeText), payload}, nil
+	return message{id, typ, f.payload}, nil
+}
+
+// text returns what a valid JSON string says, as valid UTF-8; ok is false for what is no string.
+func text(raw []byte) (s string, ok bool) {
+	if raw[0] != '"' {
+		return "", false
+	}
+	for _, c := range raw {
+		if c == '\\' || c >= utf8.RuneSelf {
+			return unquote(raw)
+		}
+	}
+	return string(raw[1 : len(raw)-1]), true
+}
+
+func unquote(raw []byte) (s string, ok bool) {
+	err := json.Unmarshal(raw, &s) // replaces what is no character
+	return s, err == nil
+}
+
+// escaped notes a member whose name is written with escapes.
+func (m *members) escaped(name, value []byte) {
+	if s, ok := text(name); ok {
+		switch s {
+		case "messageId":
+			m.id = value
+		case "type":
+			m.typ = value
+		case "payload":
+			m.payload = value
+		}
+	}
 }
 
 const idLength = 10
@@ -86,12 +112,12 @@ const idLength = 10
 // alphabet is that of message ids; its length is a power of two.
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 
-func validID(id []byte) bool {
+func validID(id string) bool {
 	if len(id) != idLength {
 		return false
 	}
-	for _, c := range id {
-		switch {
+	for i := range len(id) {
+		switch c := id[i]; {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-':
 		default:
 			return false

@@ -1,6 +1,7 @@
 package ctproto
 
 import (
+	"encoding/binary"
 	"errors"
 	"strconv"
 
@@ -31,6 +32,34 @@ type State struct {
 	Held      int // how many messages
 	HeldBytes int
 }
+
+// AppendBinary implements encoding.BinaryAppender.
+func (s *State) AppendBinary(b []byte) ([]byte, error) {
+	b = append(b, byte(s.Phase))
+	if s.Held > 0 {
+		b = binary.AppendUvarint(append(b, byte(s.Held)), uint64(s.HeldBytes))
+	}
+	return b, nil
+}
+
+// UnmarshalBinary implements encoding.BinaryUnmarshaler.
+func (s *State) UnmarshalBinary(b []byte) error {
+	*s = State{}
+	switch {
+	case len(b) == 0:
+		return errState
+	case len(b) > 1:
+		bytes, n := binary.Uvarint(b[2:])
+		if n <= 0 {
+			return errState
+		}
+		s.Held, s.HeldBytes = int(b[1]), int(bytes)
+	}
+	s.Phase = phase(b[0])
+	return nil
+}
+
+var errState = errors.New("state is cut short")
 
 // Messages that came while authorize was being answered are held up to these bounds.
 const (

@@ -33,16 +33,21 @@ func TestFramesAndSendsDoNotAllocate(t *testing.T) {
 	event := &wire.Event{Actor: 1 << 60, Seq: 9, Kind: wire.Frame, Data: make([]byte, 64)}
 	var scratch wire.Step
 	timer, _ := wire.AppendEvent(nil, &wire.Event{Actor: 1, Seq: 1, Kind: wire.Timer, Name: "idle"})
-	for name, f := range map[string]func(){
-		"append event": func() { _, _ = wire.AppendEvent(buf[:0], event) },
-		"append step":  func() { _, _ = wire.AppendStep(buf[:0], step) },
-		"events":       func() { _ = wire.Events(events, func(*wire.Event) error { return nil }) },
-		"timer":        func() { _ = wire.Events(timer, func(*wire.Event) error { return nil }) },
-		"steps":        func() { _ = wire.Steps(steps, &scratch, func(*wire.Step) error { return nil }) },
+	for _, tt := range []struct {
+		name string
+		want float64
+		f    func()
+	}{
+		{"append event", 0, func() { _, _ = wire.AppendEvent(buf[:0], event) }},
+		{"append step", 0, func() { _, _ = wire.AppendStep(buf[:0], step) }},
+		// One a batch, for the event that the walk uses again and again.
+		{"events", 1, func() { _ = wire.Events(events, func(*wire.Event) error { return nil }) }},
+		{"timer", 1, func() { _ = wire.Events(timer, func(*wire.Event) error { return nil }) }},
+		{"steps", 0, func() { _ = wire.Steps(steps, &scratch, func(*wire.Step) error { return nil }) }},
 	} {
-		f()
-		if got := testing.AllocsPerRun(runs, f); got != 0 {
-			t.Errorf("%s: %v allocations", name, got)
+		tt.f()
+		if got := testing.AllocsPerRun(runs, tt.f); got > tt.want {
+			t.Errorf("%s: %v allocations, want %v", tt.name, got, tt.want)
 		}
 	}
 }

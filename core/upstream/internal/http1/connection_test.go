@@ -108,7 +108,7 @@ func poll(t *testing.T, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(5 * time.Second); !done(); <-tick.C {
+	for end := time.Now().Add(30 * time.Second); !done(); <-tick.C {
 		if time.Now().After(end) {
 			t.Fatal("it did not come about in time")
 		}
@@ -313,7 +313,7 @@ func TestTLS(t *testing.T) {
 	u, _ := url.Parse(s.URL)
 	roots := s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs //nolint:forcetypeassert // httptest says so
 	c := New(Config{
-		URL: u, ConnectTimeout: 5 * time.Second, IdleTimeout: 5 * time.Second, MaxIdle: 1,
+		URL: u, ConnectTimeout: time.Minute, IdleTimeout: time.Minute, MaxIdle: 1,
 		TLS: &tls.Config{RootCAs: roots, ServerName: "example.com", MinVersion: tls.VersionTLS12},
 	})
 	defer c.Close()

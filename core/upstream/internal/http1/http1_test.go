@@ -58,12 +58,12 @@ func request(c net.Conn, r *bufio.Reader) (body string, ok bool) {
 
 func client(t *testing.T, u *url.URL) *Client {
 	t.Helper()
-	c := New(Config{URL: u, ConnectTimeout: 5 * time.Second, IdleTimeout: 5 * time.Second, MaxIdle: 4})
+	c := New(Config{URL: u, ConnectTimeout: time.Minute, IdleTimeout: time.Minute, MaxIdle: 4})
 	t.Cleanup(c.Close)
 	return c
 }
 
-func soon() time.Time { return time.Now().Add(5 * time.Second) }
+func soon() time.Time { return time.Now().Add(time.Minute) }
 
 // ask makes a request and reads all of the response.
 func ask(t *testing.T, c *Client, body string) (status int, answer string, err error) {

@@ -1,0 +1,179 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/protocol-bridge/bridge/bench/load"
+	"github.com/protocol-bridge/bridge/bench/process"
+)
+
+// self is this binary, also when another was built meanwhile.
+const self = "/proc/self/exe"
+
+// server is a process of this binary that serves.
+type server struct {
+	cmd     *exec.Cmd
+	in      io.WriteCloser
+	out     *bufio.Reader
+	address string
+	dir     string // removed with it; empty: none
+	pids    []int  // whose processor time counts: its own, and its plugin's
+}
+
+func newChild(args ...string) *exec.Cmd {
+	cmd := exec.Command(self, args...)
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
+	return cmd
+}
+
+// start starts a role that prints its address once it serves.
+func start(args ...string) (*server, error) {
+	s := &server{cmd: newChild(args...)}
+	var err error
+	if s.in, err = s.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	s.out = bufio.NewReader(out)
+	s.pids = []int{s.cmd.Process.Pid}
+	if s.address, err = s.out.ReadString('\n'); err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", args[0], err), s.stop())
+	}
+	s.address = strings.TrimSpace(s.address)
+	return s, nil
+}
+
+// stop ends the server and waits for it.
+func (s *server) stop() error {
+	_ = s.in.Close()
+	late := time.AfterFunc(10*time.Second, func() { _ = s.cmd.Process.Kill() })
+	err := s.cmd.Wait()
+	late.Stop()
+	if s.dir != "" {
+		err = errors.Join(err, os.RemoveAll(s.dir))
+	}
+	return err
+}
+
+// ask has the core do something; answer may be nil.
+func (s *server) ask(what string, answer any) error {
+	if _, err := fmt.Fprintln(s.in, what); err != nil {
+		return err
+	}
+	line, err := s.out.ReadBytes('\n')
+	if err != nil || answer == nil {
+		return err
+	}
+	return json.Unmarshal(line, answer)
+}
+
+// startCore starts a core with this in its configuration, and its plugin.
+func startCore(hcl string, args ...string) (*server, error) {
+	dir, err := os.MkdirTemp("", "bridge-bench-")
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, "bridge.hcl")
+	if err := os.WriteFile(file, []byte(listener+hcl), 0o600); err != nil {
+		return nil, err
+	}
+	s, err := start(append([]string{"core", "-config", file}, args...)...)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	s.dir = dir
+	plugins := process.Children(s.pids[0])
+	if len(plugins) != 1 {
+		return nil, errors.Join(fmt.Errorf("the core has %d plugin processes, not one", len(plugins)), s.stop())
+	}
+	s.pids = append(s.pids, plugins...)
+	return s, nil
+}
+
+// runLoadOn has a process of its own put load on the server.
+func (s *server) runLoadOn(spec load.Spec) (*load.Result, error) {
+	spec.Address = s.address
+	spec.Watch = s.pids
+	if spec.Kills > 0 {
+		spec.KillChildOf = s.pids[0]
+		spec.Watch = s.pids[:1]
+	}
+	data, err := json.Marshal(&spec)
+	if err != nil {
+		return nil, err
+	}
+	cmd := newChild("load")
+	cmd.Stdin = bytes.NewReader(data)
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("load: %w", err)
+	}
+	r := new(load.Result)
+	return r, json.Unmarshal(out, r)
+}
+
+// Configurations.
+const (
+	listener = `
+listener "public" {
+  address = "127.0.0.1:0"
+}
+`
+	echoHCL = `
+plugin "echo" {
+  route "/echo" {
+    auth = auth.none
+  }
+}
+`
+	ctprotoHCL = `
+auth "static" "dev" {
+  tokens = { good-token = "38" }
+}
+upstream "dev" "echo" {}
+plugin "ctproto" {
+  route "/client" {
+    auth     = auth.static.dev
+    upstream = upstream.dev.echo
+    channels = ["user/${user.id}"]
+  }
+}
+`
+	proxyHCL = `
+auth "static" "dev" {
+  tokens = { good-token = "38" }
+}
+upstream "logux" "app" {
+  url    = "http://%s/logux"
+  secret = "only-for-measuring"
+}
+plugin "ctproto" {
+  route "/client" {
+    auth     = auth.static.dev
+    upstream = upstream.logux.app
+    channels = ["user/${user.id}"]
+  }
+}
+`
+)

@@ -1,0 +1,179 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"runtime/pprof"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/protocol-bridge/bridge/bench/echoplugin"
+	"github.com/protocol-bridge/bridge/core"
+	"github.com/protocol-bridge/bridge/core/config"
+	"github.com/protocol-bridge/bridge/plugins"
+	"github.com/protocol-bridge/bridge/sdk"
+)
+
+// runCore is `bridge run` with a plugin more, and with a way to look inside: it answers lines on
+// stdin with lines on stdout, and ends with the former.
+func runCore(args []string) error {
+	flags := flag.NewFlagSet("core", flag.ContinueOnError)
+	file := flags.String("config", "", "configuration file")
+	profile := flags.String("cpuprofile", "", "file for the command profile")
+	pluginProfile := flags.String("pluginprofile", "", "likewise, of the plugin")
+	allocations := flags.Bool("allocations", false, "record every allocation")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *allocations {
+		runtime.MemProfileRate = 1
+	}
+	cfg, diags := config.Load(*file)
+	if diags.HasErrors() {
+		return diags
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	go func() {
+		defer stop()
+		obey(*profile)
+	}()
+	return core.Run(ctx, cfg, core.Options{
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})), Version: "bench",
+		Builtin: func(typ string) ([]string, bool) {
+			return []string{self, "plugin", typ, *pluginProfile}, true
+		},
+		Started: func(addresses map[string]string) { fmt.Println(addresses["public"]) },
+	})
+}
+
+// obey does what lines on stdin say and answers each with a line of JSON.
+func obey(profile string) {
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		var answer any
+		switch in.Text() {
+		case "profile":
+			answer = startProfile(profile)
+		case "profiled":
+			pprof.StopCPUProfile()
+		case "collect":
+			debug.FreeOSMemory()
+		case "allocations":
+			answer = allocated()
+		}
+		if err := json.NewEncoder(os.Stdout).Encode(answer); err != nil {
+			return
+		}
+	}
+}
+
+func startProfile(file string) error {
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	return pprof.StartCPUProfile(f)
+}
+
+// allocations counts what was allocated by where in the core it was.
+type allocations struct {
+	In    uint64 // from socket to batch
+	Out   uint64 // from batch to socket
+	GRPC  uint64 // under either
+	Other uint64
+	Sites map[string]uint64 // by function, of In and Out
+}
+
+// allocated is what the process allocated since it started, if it records that.
+func allocated() allocations {
+	runtime.GC() // what was allocated in a cycle is known
+	runtime.GC() // at the end of the next
+	n, _ := runtime.MemProfile(nil, true)
+	records := make([]runtime.MemProfileRecord, n+100)
+	n, _ = runtime.MemProfile(records, true)
+	a := allocations{Sites: make(map[string]uint64)}
+	for i := range records[:n] {
+		a.count(&records[i])
+	}
+	return a
+}
+
+func (a *allocations) count(r *runtime.MemProfileRecord) {
+	const ours = "github.com/protocol-bridge/bridge/"
+	objects := uint64(r.AllocObjects)
+	site, grpc := "", false
+	var path *uint64
+	frames := runtime.CallersFrames(r.Stack())
+	for more := true; more; {
+		var f runtime.Frame
+		f, more = frames.Next()
+		name, isOurs := strings.CutPrefix(f.Function, ours)
+		grpc = grpc || strings.HasPrefix(f.Function, "google.golang.org/")
+		if isOurs && site == "" {
+			site = fmt.Sprintf("%s:%d", name, f.Line)
+		}
+		switch name {
+		case "core/listen.(*conn).serve", "core/pluginhost.(*Instance).send":
+			path = &a.In
+		case "core/pluginhost.(*Instance).receive":
+			path = &a.Out
+		}
+	}
+	switch {
+	case path == nil:
+		a.Other += objects
+	case grpc:
+		a.GRPC += objects
+	default:
+		*path += objects
+		a.Sites[site] += objects
+	}
+}
+
+// runPlugin is `bridge plugin`, for the built-in ones and the one that measurements have.
+func runPlugin(args []string) error {
+	if len(args) != 2 {
+		return fmt.Errorf("plugin needs a name and a file for its profile, not %q", args)
+	}
+	if args[1] != "" {
+		profileBySignal(args[1])
+	}
+	status := 0
+	if p, ok := plugins.Find(args[0]); ok {
+		status = p.Main()
+	} else {
+		status = sdk.Run(echoplugin.Plugin{})
+	}
+	if status != 0 {
+		return exitStatus(status)
+	}
+	return nil
+}
+
+// profileBySignal begins a profile at SIGUSR1 and ends it at SIGUSR2: whoever measures a plugin has
+// no other way to speak to it.
+func profileBySignal(file string) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, unix.SIGUSR1, unix.SIGUSR2)
+	go func() {
+		for s := range signals {
+			if s == unix.SIGUSR2 {
+				pprof.StopCPUProfile()
+			} else if err := startProfile(file); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+			}
+		}
+	}()
+}

@@ -1,0 +1,108 @@
+//go:build linux
+
+// Command bench measures Bridge and prints the table of what is gone for. Bridge runs as it ships:
+// a core with its listener, plugins as processes of their own, clients in another process. What it
+// is compared with runs in turns with it, so that ratios mean something on a machine where seconds
+// do not.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+)
+
+// roles are what the binary can be besides the one that measures; it starts itself.
+var roles = map[string]func(args []string) error{
+	"core":               runCore,
+	"plugin":             runPlugin,
+	"baseline-gorilla":   runGorilla,
+	"baseline-optimised": runOptimised,
+	"backend":            runBackend,
+	"load":               runLoad,
+}
+
+func main() {
+	err := func() error {
+		if len(os.Args) > 1 {
+			if role, ok := roles[os.Args[1]]; ok {
+				return role(os.Args[2:])
+			}
+		}
+		return measure(os.Args[1:])
+	}()
+	var status exitStatus
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+	case errors.As(err, &status):
+		os.Exit(int(status))
+	default:
+		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// exitStatus is the exit status of a role that has said all there is to say.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// options are the flags.
+type options struct {
+	rounds        int
+	seconds       float64
+	cpuProfile    string
+	pluginProfile string
+	verbose       bool
+}
+
+func (o *options) duration() time.Duration { return time.Duration(o.seconds * float64(time.Second)) }
+
+func measure(args []string) error {
+	var o options
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	only := flags.String("rows", "", "names of rows, or how they begin, separated by commas; all by default")
+	flags.IntVar(&o.rounds, "rounds", 5, "how often each side of a row is measured")
+	flags.Float64Var(&o.seconds, "seconds", 2, "how long a measurement takes")
+	flags.StringVar(&o.cpuProfile, "cpuprofile", "", "write a profile of the core to this file, of the last measurement of it")
+	flags.StringVar(&o.pluginProfile, "pluginprofile", "", "likewise of the plugin")
+	flags.BoolVar(&o.verbose, "v", false, "print each measurement")
+	flags.Usage = func() {
+		fmt.Fprintln(flags.Output(), "usage: bench [flags]; rows are:")
+		for _, r := range rows {
+			fmt.Fprintf(flags.Output(), "  %-16s %s\n", r.name, r.what)
+		}
+		flags.PrintDefaults()
+	}
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	b := &bench{options: o}
+	fmt.Println("| row | what | measured | goal | stretch |\n| --- | --- | --- | --- | --- |")
+	for _, r := range rows {
+		if !selected(r.name, *only) {
+			continue
+		}
+		m, err := r.run(b)
+		if err != nil {
+			return fmt.Errorf("row %s: %w", r.name, err)
+		}
+		fmt.Printf("| %s | %s | %s | %s | %s |\n", r.name, r.what, m, r.goal, r.stretch)
+	}
+	return nil
+}
+
+func selected(name, only string) bool {
+	if only == "" {
+		return true
+	}
+	for part := range strings.SplitSeq(only, ",") {
+		if strings.HasPrefix(name, strings.TrimSpace(part)) {
+			return true
+		}
+	}
+	return false
+}
