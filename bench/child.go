@@ -34,16 +34,16 @@ type server struct {
 	pids    []int  // whose processor time counts: its own, and its plugin's
 }
 
-func newChild(args ...string) *exec.Cmd {
-	cmd := exec.Command(self, args...)
+func newChild(binary string, args ...string) *exec.Cmd {
+	cmd := exec.Command(binary, args...)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
 	return cmd
 }
 
 // start starts a role that prints its address once it serves.
-func start(args ...string) (*server, error) {
-	s := &server{cmd: newChild(args...)}
+func start(binary string, args ...string) (*server, error) {
+	s := &server{cmd: newChild(binary, args...)}
 	var err error
 	if s.in, err = s.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func (s *server) ask(what string, answer any) error {
 }
 
 // startCore starts a core with this in its configuration, and its plugin.
-func startCore(hcl string, args ...string) (*server, error) {
+func startCore(binary, hcl string, args ...string) (*server, error) {
 	dir, err := os.MkdirTemp("", "bridge-bench-")
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func startCore(hcl string, args ...string) (*server, error) {
 	if err := os.WriteFile(file, []byte(listener+hcl), 0o600); err != nil {
 		return nil, err
 	}
-	s, err := start(append([]string{"core", "-config", file}, args...)...)
+	s, err := start(binary, append([]string{"core", "-config", file}, args...)...)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -123,7 +123,7 @@ func (s *server) runLoadOn(spec load.Spec) (*load.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := newChild("load")
+	cmd := newChild(self, "load")
 	cmd.Stdin = bytes.NewReader(data)
 	out, err := cmd.Output()
 	if err != nil {

@@ -56,6 +56,7 @@ type options struct {
 	seconds       float64
 	cpuProfile    string
 	pluginProfile string
+	against       string
 	verbose       bool
 }
 
@@ -69,6 +70,7 @@ func measure(args []string) error {
 	flags.Float64Var(&o.seconds, "seconds", 2, "how long a measurement takes")
 	flags.StringVar(&o.cpuProfile, "cpuprofile", "", "write a profile of the core to this file, of the last measurement of it")
 	flags.StringVar(&o.pluginProfile, "pluginprofile", "", "likewise of the plugin")
+	flags.StringVar(&o.against, "against", "", "compare echoes with those of another build of this command, not with the baselines")
 	flags.BoolVar(&o.verbose, "v", false, "print each measurement")
 	flags.Usage = func() {
 		fmt.Fprintln(flags.Output(), "usage: bench [flags]; rows are:")

@@ -38,18 +38,18 @@ func bridgeSide(spec load.Spec) side {
 
 func gorillaSide(spec load.Spec) side {
 	spec.Path = "/echo"
-	return side{name: "gorilla", spec: spec, start: func() (*server, error) { return start("baseline-gorilla") }}
+	return side{name: "gorilla", spec: spec, start: func() (*server, error) { return start(self, "baseline-gorilla") }}
 }
 
 func optimisedSide(spec load.Spec) side {
 	spec.Path = "/"
-	return side{name: "optimised", spec: spec, start: func() (*server, error) { return start("baseline-optimised") }}
+	return side{name: "optimised", spec: spec, start: func() (*server, error) { return start(self, "baseline-optimised") }}
 }
 
 // core starts a core, with profiles if there are to be some.
 func (b *bench) core(hcl string, args ...string) func() (*server, error) {
 	return func() (*server, error) {
-		return startCore(hcl, append(args, "-cpuprofile", b.cpuProfile, "-pluginprofile", b.pluginProfile)...)
+		return startCore(self, hcl, append(args, "-cpuprofile", b.cpuProfile, "-pluginprofile", b.pluginProfile)...)
 	}
 }
 
@@ -60,6 +60,12 @@ func echoAgainst(base func(load.Spec) side, connections, inFlight, size int) fun
 		bridge, other := bridgeSide(spec), base(spec)
 		bridge.start = b.core(echoHCL)
 		bridge.open, other.open = true, true
+		if b.against != "" {
+			other = bridgeSide(spec)
+			other.name = "before"
+			other.start = func() (*server, error) { return startCore(b.against, echoHCL) }
+			bridge.open = false
+		}
 		samples, err := b.alternate(bridge, other)
 		if err != nil {
 			return "", err

@@ -150,25 +150,23 @@ func (x *exchange) answer(ctx *fasthttp.RequestCtx, complete bool) {
 		return
 	}
 	x.mu.Lock()
-	defer x.mu.Unlock()
-	ctx.SetStatusCode(x.status)
-	for _, h := range x.headers {
+	status, headers, body, last := x.status, x.headers, x.body, x.last
+	x.finished = last
+	x.mu.Unlock()
+	ctx.SetStatusCode(status)
+	for _, h := range headers {
 		setHeader(&ctx.Response.Header, h)
 	}
-	x.headers = nil
 	if !complete {
 		ctx.SetConnectionClose()
 	}
-	if !x.last {
+	if !last {
 		ctx.Response.ImmediateHeaderFlush = true
 		ctx.Response.SetBodyStream((*stream)(x), -1)
 		return
 	}
-	ctx.Response.SetBodyRaw(x.body)
-	x.finished = true
-	x.mu.Unlock()
+	ctx.Response.SetBodyRaw(body)
 	x.sess.Ended(session.CloseNormal.Code, session.CloseNormal.Reason, false)
-	x.mu.Lock()
 }
 
 // setHeader sets what a plugin may say; the rest is of the connection, and ours.

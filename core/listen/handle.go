@@ -23,11 +23,11 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 			refuse(ctx, fasthttp.StatusInternalServerError, "internal error")
 			ctx.SetConnectionClose()
 		}
+		if s.stopping.Load() && !ctx.Hijacked() {
+			ctx.SetConnectionClose()
+		}
 	}()
 	ctx.Conn().(*accepted).busy.Store(true)
-	if s.stopping.Load() {
-		ctx.SetConnectionClose()
-	}
 	e := s.cfg.Routes.Load().Lookup(ctx.Path())
 	if e == nil {
 		s.reject(ctx, fasthttp.StatusNotFound, "not found")

@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 	)
 }
 
-const patience = 3 * time.Second
+const patience = 30 * time.Second
 
 // event is what a session's handler was called with.
 type event struct {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"math"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -69,15 +70,15 @@ func (c *conn) take() bool {
 		if n == 127 {
 			size = 8
 		}
-		if h, err = c.br.Peek(6 + size); err != nil {
+		if h, err = c.br.Peek(2 + size); err != nil {
 			c.lost()
 			return false
 		}
 		var wide [8]byte
-		copy(wide[8-size:], h[2:2+size])
+		copy(wide[8-size:], h[2:])
 		n, head = binary.BigEndian.Uint64(wide[:]), 6+size
 	}
-	if limit := c.limit(op == opBinary); limit > 0 && n > uint64(limit) || n > 1<<62 {
+	if limit := c.limit(op == opBinary); limit > 0 && n > uint64(limit) || n > math.MaxInt64 {
 		return c.refuse(session.CloseTooLarge)
 	}
 	if uint64(head)+n > readBuffer {

@@ -243,6 +243,7 @@ func (in *Instance) sweep(now, ticks uint32) (overdue bool) {
 		}
 		a.mu.Unlock()
 	}
+	clear(busy[len(keep):]) // or the array would hold actors that have gone
 	in.mu.Lock()
 	in.busy = append(keep, in.busy...)
 	in.mu.Unlock()

@@ -1,7 +1,10 @@
 package session
 
 import (
+	"errors"
+	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -10,9 +13,10 @@ import (
 // in a goroutine of its own when the socket is full, so a client that does not read holds up nobody.
 type outbox struct {
 	mu      sync.Mutex
-	buf     *[]byte // what waits, not yet being written; nil when nothing does
-	writing int     // bytes being written
-	busy    bool    // somebody is writing
+	buf     *[]byte     // what waits, not yet being written; nil when nothing does
+	writing int         // bytes being written
+	busy    bool        // somebody is writing
+	stuck   atomic.Bool // and waits for the socket; read without mu
 
 	closing   bool // a close is queued or sent: nothing more is taken
 	byClient  bool // it answers the client's
@@ -45,6 +49,9 @@ func (o *outbox) waiting() int {
 // pressed says whether a writer is stuck on the socket: the client's own answers then stop its
 // reading.
 func (o *outbox) pressed() bool {
+	if !o.stuck.Load() { // each frame that is read asks
+		return false
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.busy && !o.abandoned && o.waiting() > pressure
@@ -248,13 +255,14 @@ func (s *Session) Flush() {
 		if err == nil && n < len(*b) {
 			o.mu.Lock()
 			o.writing -= n
+			o.stuck.Store(true)
 			o.mu.Unlock()
 			go s.drain(b, n)
 			return
 		}
 		recycle(b)
 		if err != nil {
-			s.broken()
+			s.broken(err)
 			return
 		}
 		o.mu.Lock()
@@ -277,7 +285,7 @@ func (s *Session) drain(b *[]byte, from int) {
 			chunk := (*b)[from:min(from+drainChunk, len(*b))]
 			if err := s.transport.SetWriteDeadline(time.Now().Add(s.limits.WriteTimeout)); err != nil {
 				recycle(b)
-				s.broken()
+				s.broken(err)
 				return
 			}
 			n, err := s.transport.Write(chunk)
@@ -288,7 +296,7 @@ func (s *Session) drain(b *[]byte, from int) {
 			o.mu.Unlock()
 			if err != nil || gone {
 				recycle(b)
-				s.broken()
+				s.broken(err)
 				return
 			}
 			if s.window.waiting.Load() {
@@ -300,6 +308,7 @@ func (s *Session) drain(b *[]byte, from int) {
 		o.writing = 0
 		if o.buf == nil || o.abandoned {
 			o.busy = false
+			o.stuck.Store(false)
 			last := o.closing
 			o.mu.Unlock()
 			s.window.wakeReader()
@@ -317,10 +326,15 @@ func (s *Session) drain(b *[]byte, from int) {
 const drainChunk = 64 << 10
 
 // broken ends a session whose connection cannot be written any more.
-func (s *Session) broken() {
+func (s *Session) broken(err error) {
 	o := &s.out
 	o.mu.Lock()
 	o.busy, o.writing = false, 0
+	o.stuck.Store(false)
 	o.mu.Unlock()
-	s.Ended(CloseLost.Code, CloseLost.Reason, false)
+	why := CloseLost
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		why = CloseWriteTimeout
+	}
+	s.Ended(why.Code, why.Reason, false)
 }

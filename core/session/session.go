@@ -24,7 +24,7 @@ type Transport interface {
 	AppendClose(dst []byte, code int, reason string) []byte
 	// TryWrite writes what the socket takes without waiting, possibly nothing.
 	TryWrite(p []byte) (int, error)
-	// Write writes all of p, or fails at the deadline.
+	// Write writes all of p, or fails at the deadline with an error that is os.ErrDeadlineExceeded.
 	Write(p []byte) (int, error)
 	// SetWriteDeadline bounds Write.
 	SetWriteDeadline(t time.Time) error

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"google.golang.org/grpc/encoding"
@@ -36,10 +37,14 @@ func NewBuffer() []byte {
 	return (*buffers.Get().(*[]byte))[:0]
 }
 
-// bufferPool gives sent buffers back to buffers.
+// bufferPool is buffers as gRPC sees them. gRPC's own pool clears what it gives out, all of it.
 type bufferPool struct{}
 
-func (bufferPool) Get(n int) *[]byte { b := make([]byte, n); return &b }
+func (bufferPool) Get(n int) *[]byte {
+	b := buffers.Get().(*[]byte)
+	*b = slices.Grow(*b, n)[:n]
+	return b
+}
 
 func (bufferPool) Put(b *[]byte) {
 	if cap(*b) <= keepBuffer {
@@ -78,7 +83,7 @@ func (Codec) Unmarshal(data mem.BufferSlice, v any) error {
 		return encoding.GetCodecV2(grpcproto.Name).Unmarshal(data, v)
 	}
 	b.Free()
-	b.buf = data.MaterializeToBuffer(mem.DefaultBufferPool())
+	b.buf = data.MaterializeToBuffer(bufferPool{})
 	b.B = b.buf.ReadOnlyData()
 	return nil
 }

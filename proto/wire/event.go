@@ -21,7 +21,7 @@ func AppendEvent(b []byte, e *Event) ([]byte, error) {
 	}
 	size := sizeVarint(1, e.Actor) + sizeVarint(2, e.Seq) + sizeVarint(3, e.Session) +
 		sizeVarint(4, uint64(e.Time)) + sizeBool(5, e.Redelivered) +
-		protowire.SizeTag(protowire.Number(e.Kind)) + protowire.SizeBytes(inner)
+		sizeTag(protowire.Number(e.Kind)) + protowire.SizeBytes(inner)
 
 	b = appendHeader(b, 1, size)
 	b = appendVarint(b, 1, e.Actor)
@@ -49,8 +49,9 @@ func AppendEvent(b []byte, e *Event) ([]byte, error) {
 // not know has Kind 0. It stops at the first error, also of yield.
 func Events(b []byte, yield func(*Event) error) error {
 	var e Event
+	var v value
 	for len(b) > 0 {
-		v, rest, err := next(b)
+		rest, err := v.next(b)
 		if err != nil {
 			return err
 		}
@@ -70,8 +71,9 @@ func Events(b []byte, yield func(*Event) error) error {
 }
 
 func decodeEvent(b []byte, e *Event) error {
+	var v value
 	for len(b) > 0 {
-		v, rest, err := next(b)
+		rest, err := v.next(b)
 		if err != nil {
 			return err
 		}
@@ -108,8 +110,9 @@ func decodeEventKind(b []byte, e *Event) error {
 		}
 		return nil
 	}
+	var v value
 	for len(b) > 0 {
-		v, rest, err := next(b)
+		rest, err := v.next(b)
 		if err != nil {
 			return err
 		}

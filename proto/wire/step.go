@@ -10,7 +10,7 @@ import (
 func AppendStep(b []byte, s *Step) ([]byte, error) {
 	size := sizeVarint(1, s.Actor) + sizeVarint(2, s.Seq)
 	for i := range s.Commands {
-		size += protowire.SizeTag(3) + protowire.SizeBytes(sizeCommand(&s.Commands[i]))
+		size += sizeTag(3) + protowire.SizeBytes(sizeCommand(&s.Commands[i]))
 	}
 	out := appendHeader(b, 1, size)
 	out = appendVarint(out, 1, s.Actor)
@@ -44,12 +44,12 @@ func sizeInner(c *Command) int {
 }
 
 func sizeCommand(c *Command) int {
-	return sizeVarint(1, c.Session) + protowire.SizeTag(protowire.Number(c.Kind)) + protowire.SizeBytes(sizeInner(c))
+	return sizeVarint(1, c.Session) + sizeTag(protowire.Number(c.Kind)) + protowire.SizeBytes(sizeInner(c))
 }
 
 func appendCommand(b []byte, c *Command) ([]byte, error) {
 	inner := sizeInner(c)
-	b = appendHeader(b, 3, sizeVarint(1, c.Session)+protowire.SizeTag(protowire.Number(c.Kind))+protowire.SizeBytes(inner))
+	b = appendHeader(b, 3, sizeVarint(1, c.Session)+sizeTag(protowire.Number(c.Kind))+protowire.SizeBytes(inner))
 	b = appendVarint(b, 1, c.Session)
 	b = appendHeader(b, protowire.Number(c.Kind), inner)
 	switch c.Kind {
@@ -81,8 +81,9 @@ func appendCommand(b []byte, c *Command) ([]byte, error) {
 // batch is freed). A command of a kind that this package does not know has Kind 0. It stops at the
 // first error, also of yield.
 func Steps(b []byte, scratch *Step, yield func(*Step) error) error {
+	var v value
 	for len(b) > 0 {
-		v, rest, err := next(b)
+		rest, err := v.next(b)
 		if err != nil {
 			return err
 		}
@@ -103,8 +104,9 @@ func Steps(b []byte, scratch *Step, yield func(*Step) error) error {
 func decodeStep(b []byte, s *Step) error {
 	clear(s.Commands) // lets go of what Cold held
 	s.Actor, s.Seq, s.Commands = 0, 0, s.Commands[:0]
+	var v value
 	for len(b) > 0 {
-		v, rest, err := next(b)
+		rest, err := v.next(b)
 		if err != nil {
 			return err
 		}
@@ -125,8 +127,9 @@ func decodeStep(b []byte, s *Step) error {
 }
 
 func decodeCommand(b []byte, c *Command) error {
+	var v value
 	for len(b) > 0 {
-		v, rest, err := next(b)
+		rest, err := v.next(b)
 		if err != nil {
 			return err
 		}
@@ -152,8 +155,9 @@ func decodeCommandKind(b []byte, c *Command) error {
 		}
 		return nil
 	}
+	var v value
 	for len(b) > 0 {
-		v, rest, err := next(b)
+		rest, err := v.next(b)
 		if err != nil {
 			return err
 		}

@@ -167,39 +167,53 @@ func malformed(what string) error { return fmt.Errorf("%w: %s", ErrMalformed, wh
 // alias is a string over b's bytes, without a copy.
 func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
+func sizeTag(field protowire.Number) int {
+	if field < 16 {
+		return 1
+	}
+	return protowire.SizeTag(field)
+}
+
+func appendTag(b []byte, field protowire.Number, typ protowire.Type) []byte {
+	if field < 16 {
+		return append(b, byte(field)<<3|byte(typ))
+	}
+	return protowire.AppendTag(b, field, typ)
+}
+
 func sizeVarint(field protowire.Number, v uint64) int {
 	if v == 0 {
 		return 0
 	}
-	return protowire.SizeTag(field) + protowire.SizeVarint(v)
+	return sizeTag(field) + protowire.SizeVarint(v)
 }
 
 func sizeBytes(field protowire.Number, n int) int {
 	if n == 0 {
 		return 0
 	}
-	return protowire.SizeTag(field) + protowire.SizeBytes(n)
+	return sizeTag(field) + protowire.SizeBytes(n)
 }
 
 func sizeBool(field protowire.Number, v bool) int {
 	if !v {
 		return 0
 	}
-	return protowire.SizeTag(field) + 1
+	return sizeTag(field) + 1
 }
 
 func appendVarint(b []byte, field protowire.Number, v uint64) []byte {
 	if v == 0 {
 		return b
 	}
-	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), v)
+	return protowire.AppendVarint(appendTag(b, field, protowire.VarintType), v)
 }
 
 func appendBytes[T []byte | string](b []byte, field protowire.Number, v T) []byte {
 	if len(v) == 0 {
 		return b
 	}
-	b = protowire.AppendVarint(protowire.AppendTag(b, field, protowire.BytesType), uint64(len(v)))
+	b = protowire.AppendVarint(appendTag(b, field, protowire.BytesType), uint64(len(v)))
 	return append(b, v...)
 }
 
@@ -207,11 +221,11 @@ func appendBool(b []byte, field protowire.Number, v bool) []byte {
 	if !v {
 		return b
 	}
-	return append(protowire.AppendTag(b, field, protowire.VarintType), 1)
+	return append(appendTag(b, field, protowire.VarintType), 1)
 }
 
 func appendHeader(b []byte, field protowire.Number, size int) []byte {
-	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.BytesType), uint64(size)) //nolint:gosec // a length
+	return protowire.AppendVarint(appendTag(b, field, protowire.BytesType), uint64(size)) //nolint:gosec // a length
 }
 
 // value is one field of a message: a number for varints, bytes for everything with a length.
@@ -222,24 +236,41 @@ type value struct {
 	bytes []byte
 }
 
-// next cuts one field off b. Fields of unknown wire types are given through with no value.
-func next(b []byte) (v value, rest []byte, err error) {
-	num, typ, n := protowire.ConsumeTag(b)
-	if n < 0 {
-		return v, nil, malformed("tag")
+// next cuts one field off b and returns the rest. Fields of other wire types have no value.
+func (v *value) next(b []byte) (rest []byte, err error) {
+	// All tags that come once a frame are one byte, and so are most lengths and numbers.
+	n := 1
+	if len(b) > 0 && b[0] >= 1<<3 && b[0] < 0x80 {
+		v.num, v.typ = protowire.Number(b[0]>>3), protowire.Type(b[0]&7)
+	} else if v.num, v.typ, n = protowire.ConsumeTag(b); n < 0 {
+		return nil, malformed("tag")
 	}
 	b = b[n:]
-	v.num, v.typ = num, typ
-	switch typ {
+	switch v.typ {
 	case protowire.VarintType:
-		v.n, n = protowire.ConsumeVarint(b)
+		v.n, n = varint(b)
+		if n < 0 {
+			return nil, malformed("field value")
+		}
+		return b[n:], nil
 	case protowire.BytesType:
-		v.bytes, n = protowire.ConsumeBytes(b)
-	default:
-		n = protowire.ConsumeFieldValue(num, typ, b)
+		size, n := varint(b)
+		if n < 0 || size > uint64(len(b)-n) {
+			return nil, malformed("field value")
+		}
+		end := n + int(size) //nolint:gosec // at most the length of b
+		v.bytes = b[n:end:end]
+		return b[end:], nil
 	}
-	if n < 0 {
-		return v, nil, malformed("field value")
+	if n = protowire.ConsumeFieldValue(v.num, v.typ, b); n < 0 {
+		return nil, malformed("field value")
 	}
-	return v, b[n:], nil
+	return b[n:], nil
+}
+
+func varint(b []byte) (v uint64, n int) {
+	if len(b) > 0 && b[0] < 0x80 {
+		return uint64(b[0]), 1
+	}
+	return protowire.ConsumeVarint(b)
 }

@@ -1,10 +1,12 @@
 package plugintest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -220,4 +222,49 @@ func Answer(a *pluginv1.Answer) *pluginv1.Event {
 // Closed is a session's last event.
 func Closed(code uint32) *pluginv1.Event {
 	return &pluginv1.Event{Kind: &pluginv1.Event_Closed{Closed: &pluginv1.Closed{Code: code, ByClient: true}}}
+}
+
+// Configure configures the plugin and returns what it and the SDK complain about.
+func Configure[S any](tb testing.TB, p sdk.Plugin[S], config Config) []*pluginv1.Complaint {
+	tb.Helper()
+	s, err := sdk.NewServer(p, sdk.WithLogger(Logger(tb)))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	resp, err := s.Configure(tb.Context(), config.request())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return resp.GetComplaints()
+}
+
+// FuzzStep fuzzes a plugin with what strangers control: one text frame after another on a session,
+// cut out of the fuzzer's input at zero bytes. Each must lead to one step, in order, and none to an
+// internal error (1011).
+func FuzzStep[S any, P sdk.Plugin[S]](f *testing.F, newPlugin func() P, config Config, seeds ...string) {
+	f.Helper()
+	for _, seed := range seeds {
+		f.Add([]byte(seed), false)
+	}
+	f.Add([]byte(strings.Join(seeds, "\x00")), true)
+	f.Fuzz(func(t *testing.T, data []byte, binary bool) {
+		b := NewBench[S](t, newPlugin(), config)
+		b.Send(Opened())
+		var events []*pluginv1.Event
+		for frame := range bytes.SplitSeq(data, []byte{0}) {
+			e := Text(string(frame))
+			e.GetFrame().Binary = binary
+			events = append(events, e)
+		}
+		for i, step := range b.Send(append(events, Closed(1000))...) {
+			if step.GetSeq() != uint64(i+2) {
+				t.Fatalf("step %d is for event %d", i, step.GetSeq())
+			}
+			for _, c := range step.GetCommands() {
+				if c.GetClose().GetCode() == uint32(sdk.CloseInternal.Code) {
+					t.Fatalf("frame %d of %q failed", i, data)
+				}
+			}
+		}
+	})
 }
