@@ -114,11 +114,6 @@ func startCore(binary, hcl string, args ...string) (*server, error) {
 // runLoadOn has a process of its own put load on the server.
 func (s *server) runLoadOn(spec load.Spec) (*load.Result, error) {
 	spec.Address = s.address
-	spec.Watch = s.pids
-	if spec.Kills > 0 {
-		spec.KillChildOf = s.pids[0]
-		spec.Watch = s.pids[:1]
-	}
 	data, err := json.Marshal(&spec)
 	if err != nil {
 		return nil, err

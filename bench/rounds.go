@@ -24,12 +24,15 @@ type side struct {
 	start func() (*server, error)
 	spec  load.Spec
 	open  bool // measure an open loop beside
+	// beside is a process whose processor time is shown but not counted; 0: none.
+	beside int
 }
 
 // sample is one measurement of a side.
 type sample struct {
 	*load.Result
-	open *load.Result // at half the rate; nil: was not asked for
+	counted int          // of Result.Used: the others are shown only
+	open    *load.Result // at half the rate; nil: was not asked for
 }
 
 const warmup = 500 * time.Millisecond
@@ -55,7 +58,12 @@ func (b *bench) once(d *side) (s sample, err error) {
 		return s, err
 	}
 	defer func() { err = errors.Join(err, server.stop()) }()
+	s.counted = len(server.pids)
 	spec := d.spec
+	spec.Watch = server.pids
+	if d.beside != 0 {
+		spec.Watch = append(slices.Clone(server.pids), d.beside)
+	}
 	spec.Warmup, spec.Measure = warmup, b.duration()
 	end, err := b.profile(server)
 	if err != nil {
@@ -130,6 +138,8 @@ func spreadOf(values []float64) spread {
 	return spread{(v[(n-1)/2] + v[n/2]) / 2, v[0], v[n-1]}
 }
 
+func (s spread) scaled(by float64) spread { return spread{s.median * by, s.low * by, s.high * by} }
+
 func (s spread) String() string { return fmt.Sprintf("%.2f (%.2f–%.2f)", s.median, s.low, s.high) }
 
 // of is the spread of something of each sample.
@@ -152,10 +162,10 @@ func ratios(a, b []sample, f func(sample) float64) spread {
 
 func rate(s sample) float64 { return s.Rate() }
 
-// cpu is the processor time of all processes of a server, in µs a message.
+// cpu is the processor time of all counted processes of a server, in µs a message.
 func cpu(s sample) float64 {
 	sum := time.Duration(0)
-	for _, u := range s.Used {
+	for _, u := range s.Used[:s.counted] {
 		sum += u.CPU
 	}
 	return micros(sum, s.Result)
@@ -178,10 +188,14 @@ func thousands(perSecond float64) string { return fmt.Sprintf("%.1fk/s", perSeco
 func describe(samples []sample) string {
 	text := thousands(of(samples, rate).median) + ", CPU "
 	for i := range samples[0].Used {
-		if i > 0 {
-			text += " + "
+		format := " + %.2f"
+		switch i {
+		case 0:
+			format = "%.2f"
+		case samples[0].counted:
+			format = " (+ %.2f in the back-end)"
 		}
-		text += fmt.Sprintf("%.2f", of(samples, func(s sample) float64 { return micros(s.Used[i].CPU, s.Result) }).median)
+		text += fmt.Sprintf(format, of(samples, func(s sample) float64 { return micros(s.Used[i].CPU, s.Result) }).median)
 	}
 	text += " µs"
 	if samples[0].open != nil {

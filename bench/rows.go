@@ -19,53 +19,71 @@ type row struct {
 // rows are all there are, in the order of the table.
 var rows = []row{
 	{
-		"gorilla-16", "echo through an out-of-process plugin, 100×16×64 B, against plain in-process gorilla, rate",
+		"gorilla-16", "echo through an out-of-process plugin, 100×16×64 B, against plain in-process gorilla: rate",
 		"≥ 3", "3.5", echoAgainst(gorillaSide, 100, 16, 64),
 	},
 	{"gorilla-1", "the same, 100×1", "≥ 0.9", "1.2", echoAgainst(gorillaSide, 100, 1, 64)},
 	{
-		"optimised-64", "against the optimised in-process echo, 100×16×64 B, rate",
+		"optimised-64", "against the optimised in-process echo, 100×16×64 B: rate",
 		"≥ 0.55", "0.70", echoAgainst(optimisedSide, 100, 16, 64),
 	},
 	{"optimised-1k", "the same with 1 KiB", "≥ 0.55", "0.70", echoAgainst(optimisedSide, 100, 16, 1024)},
 	{"latency", "one connection, one in flight: added p50", "≤ 80 µs", "60 µs", (*bench).latency},
+	{
+		"ctproto", "CTProto request and response against the Node ctproto server, 100×16: rate",
+		"≥ 5, ≤ 0.2 of its CPU", "8", (*bench).ctproto,
+	},
+	{
+		"proxy", "CTProto request proxied to a Logux back-end against Centrifugo's gRPC RPC proxy, 100×16: rate",
+		"≥ 3", "4", (*bench).proxy,
+	},
+	{
+		"fanout-1000", "fan-out to 1,000 subscribers against a naive loop: CPU a delivery",
+		"≤ 0.5", "0.2", fanoutTo(1000, false),
+	},
+	{"fanout-5000", "the same, 5,000 subscribers", "≤ 0.5", "0.2", fanoutTo(5000, false)},
+	{"templated-1000", "1,000 subscribers, a frame that differs for each", "≤ 0.5", "0.2", fanoutTo(1000, true)},
+	{"templated-5000", "5,000 subscribers, a frame that differs for each", "≤ 0.5", "0.2", fanoutTo(5000, true)},
+	{
+		"idle", "10,000 idle connections: resident memory of the core for each",
+		"≤ 2.0 KiB", "", idle(echoHCL, "/echo", false),
+	},
+	{
+		"idle-ctproto", "the same, authorized CTProto sessions on one channel",
+		"≤ 3.5 KiB", "", idle(ctprotoHCL, "/client", true),
+	},
+	{"kill-echo", "plugin killed under load, echo: pause seen by clients", "≤ 25 ms", "", (*bench).killEcho},
+	{
+		"kill-ctproto", "the same, CTProto in front of a back-end that is to be asked once",
+		"≤ 25 ms", "10 ms with a standby", (*bench).killCTProto,
+	},
+	{"allocations", "allocations in the core's own code from socket to batch, a frame", "0", "", (*bench).allocations},
 }
 
-func bridgeSide(spec load.Spec) side {
-	spec.Path = "/echo"
-	return side{name: "bridge", spec: spec}
+// bridge is a core and its plugin, with profiles if there are to be some.
+func (b *bench) bridge(hcl string, spec load.Spec) side {
+	return side{name: "bridge", spec: spec, start: func() (*server, error) {
+		return startCore(self, hcl, "-cpuprofile", b.cpuProfile, "-pluginprofile", b.pluginProfile)
+	}}
 }
 
 func gorillaSide(spec load.Spec) side {
-	spec.Path = "/echo"
 	return side{name: "gorilla", spec: spec, start: func() (*server, error) { return start(self, "baseline-gorilla") }}
 }
 
 func optimisedSide(spec load.Spec) side {
-	spec.Path = "/"
 	return side{name: "optimised", spec: spec, start: func() (*server, error) { return start(self, "baseline-optimised") }}
-}
-
-// core starts a core, with profiles if there are to be some.
-func (b *bench) core(hcl string, args ...string) func() (*server, error) {
-	return func() (*server, error) {
-		return startCore(self, hcl, append(args, "-cpuprofile", b.cpuProfile, "-pluginprofile", b.pluginProfile)...)
-	}
 }
 
 // echoAgainst compares the rates of echoes.
 func echoAgainst(base func(load.Spec) side, connections, inFlight, size int) func(*bench) (string, error) {
 	return func(b *bench) (string, error) {
-		spec := load.Spec{Kind: load.Echo, Connections: connections, InFlight: inFlight, Size: size}
-		bridge, other := bridgeSide(spec), base(spec)
-		bridge.start = b.core(echoHCL)
-		bridge.open, other.open = true, true
+		spec := load.Spec{Kind: load.Echo, Path: "/echo", Connections: connections, InFlight: inFlight, Size: size}
+		bridge, other := b.bridge(echoHCL, spec), base(spec)
 		if b.against != "" {
-			other = bridgeSide(spec)
-			other.name = "before"
-			other.start = func() (*server, error) { return startCore(b.against, echoHCL) }
-			bridge.open = false
+			other = side{name: "other", spec: spec, start: func() (*server, error) { return startCore(b.against, echoHCL) }}
 		}
+		bridge.open, other.open = true, true
 		samples, err := b.alternate(bridge, other)
 		if err != nil {
 			return "", err
@@ -77,10 +95,8 @@ func echoAgainst(base func(load.Spec) side, connections, inFlight, size int) fun
 
 // latency compares the time of one echo at a time.
 func (b *bench) latency() (string, error) {
-	spec := load.Spec{Kind: load.Echo, Connections: 1, InFlight: 1, Size: 64}
-	bridge, other := bridgeSide(spec), optimisedSide(spec)
-	bridge.start = b.core(echoHCL)
-	samples, err := b.alternate(bridge, other)
+	spec := load.Spec{Kind: load.Echo, Path: "/echo", Connections: 1, InFlight: 1, Size: 64}
+	samples, err := b.alternate(b.bridge(echoHCL, spec), optimisedSide(spec))
 	if err != nil {
 		return "", err
 	}
@@ -90,4 +106,49 @@ func (b *bench) latency() (string, error) {
 	}
 	p50 := func(s sample) float64 { return float64(s.P50) / float64(time.Microsecond) }
 	return fmt.Sprintf("**%s µs**; p50 %.0f against %.0f µs", spreadOf(added), of(samples[0], p50).median, of(samples[1], p50).median), nil
+}
+
+// peer is what another server did on the same work when it was last measured, beside a gorilla echo
+// of that processor time: so how fast the machine is by now is known.
+type peer struct {
+	rate, cpu  float64 // messages a second; µs a message
+	gorillaCPU float64 // µs a message
+}
+
+var (
+	nodeCTProto     = peer{rate: 36_000, cpu: 21, gorillaCPU: 4.8}
+	centrifugoProxy = peer{rate: 14_000, cpu: 79, gorillaCPU: 4.8}
+)
+
+// againstPeer compares a side with a peer that does not run here.
+func (b *bench) againstPeer(d side, p peer) (string, error) {
+	d.open = true
+	gorilla := gorillaSide(load.Spec{Kind: load.Echo, Path: "/echo", Connections: 100, InFlight: 16, Size: 64})
+	samples, err := b.alternate(d, gorilla)
+	if err != nil {
+		return "", err
+	}
+	slower := of(samples[1], cpu).median / p.gorillaCPU
+	return fmt.Sprintf("**%s**, %s of its CPU; %s; the peer: %s, CPU %.0f µs, scaled by %.2f, what gorilla takes more by now",
+		of(samples[0], rate).scaled(slower/p.rate), of(samples[0], cpu).scaled(1/(p.cpu*slower)), describe(samples[0]),
+		thousands(p.rate), p.cpu, slower), nil
+}
+
+// ctproto measures requests that the built-in back-end answers.
+func (b *bench) ctproto() (string, error) {
+	spec := load.Spec{Kind: load.CTProto, Path: "/client", Connections: 100, InFlight: 16}
+	return b.againstPeer(b.bridge(ctprotoHCL, spec), nodeCTProto)
+}
+
+// proxy measures requests that a back-end in a process of its own answers.
+func (b *bench) proxy() (string, error) {
+	backend, err := start(self, "backend")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = backend.stop() }()
+	spec := load.Spec{Kind: load.CTProto, Path: "/client", Connections: 100, InFlight: 16}
+	bridge := b.bridge(fmt.Sprintf(proxyHCL, backend.address), spec)
+	bridge.beside = backend.pids[0]
+	return b.againstPeer(bridge, centrifugoProxy)
 }

@@ -250,10 +250,13 @@ func (b *bridge) startListeners() error {
 	return nil
 }
 
+// maxBody is how large a request's body may be; what is more than a frame is streamed.
+const maxBody = 64 << 20
+
 func routeEntries(p *config.Plugin, r *config.Route, desc *pluginv1.DescribeResponse) []*route.Entry {
 	base := route.Entry{
 		ID: r.ID, Plugin: p.Label, Role: r.Role, MaxFrame: r.Limits.MaxFrame, MaxBinary: r.Limits.MaxBinary,
-		WebSocket: true,
+		MaxBody: maxBody, WebSocket: true,
 	}
 	if base.MaxFrame == 0 {
 		base.MaxFrame = int64(desc.GetMaxFrameBytes())

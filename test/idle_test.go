@@ -25,8 +25,9 @@ const (
 	tryAgainLater  = 1013
 
 	// returnLimit is how much more memory the core may have, once all sessions are gone, than before
-	// they came.
-	returnLimit = 24 << 20
+	// they came, of the 60 MiB that they took: the runtime keeps its goroutines' descriptors and the
+	// heap its holes, while sessions that are held on to show as 48 MiB and more.
+	returnLimit = 36 << 20
 )
 
 // Ten thousand sessions that do nothing notice nothing when the plugin is killed; timers fire all the
@@ -61,7 +62,7 @@ func TestIdleSessionsOutliveThePlugin(t *testing.T) {
 	}
 	running.Wait()
 	start = time.Now()
-	askAll(t, idle)
+	askAll(t, idle, func(string) string { return "{}" })
 	asked := time.Since(start)
 
 	for _, r := range idle {
@@ -163,13 +164,13 @@ func visit(t *testing.T, b *harness.Bridge, n int) {
 	})
 }
 
-// askAll has every session ask and be answered.
-func askAll(t *testing.T, all []*harness.Raw) {
+// askAll has every session ask and be answered with what the back-end makes of the payload.
+func askAll(t *testing.T, all []*harness.Raw, answer func(payload string) string) {
 	t.Helper()
 	inParallel(t, len(all), func(i int) error {
-		ask := fmt.Sprintf(`{"messageId":"%010d","type":"story/ask","payload":{"s":%d,"silent":true}}`, i, i)
-		want := fmt.Sprintf(`{"messageId":"%010d","payload":{}}`, i)
-		if err := all[i].Send(ask); err != nil {
+		payload := fmt.Sprintf(`{"s":%d,"silent":true}`, i)
+		want := fmt.Sprintf(`{"messageId":"%010d","payload":%s}`, i, answer(payload))
+		if err := all[i].Send(fmt.Sprintf(`{"messageId":"%010d","type":%q,"payload":%s}`, i, harness.QuestionType, payload)); err != nil {
 			return err
 		}
 		got, err := all[i].Read(harness.AnswerLimit)

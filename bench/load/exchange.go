@@ -83,9 +83,8 @@ type exchange struct {
 	hist    histogram
 
 	// Of an open loop.
-	first int64 // when the first request was due
-	due   uint64
-	dirty []*conn
+	first int64  // when the first request was due
+	due   uint64 // requests that were
 
 	// Of kills.
 	killed  int
@@ -179,25 +178,21 @@ func (x *exchange) send(c *conn, at int64) {
 	x.result.Sent++
 }
 
-// sendDue sends what an open loop has to by now.
+// sendDue sends what an open loop has to by now: on one connection after the other as many requests
+// at once as a closed loop has in flight, so that both are the same work.
 func (x *exchange) sendDue(at int64) error {
 	tick := (at - x.first) / int64(openTick)
 	target := uint64(float64(tick) * openTick.Seconds() * x.spec.Rate)
-	for ; x.due < target; x.due++ {
-		c := x.loop.conns[x.due%uint64(len(x.loop.conns))]
-		x.send(c, x.first+tick*int64(openTick))
-		if !c.dirty {
-			c.dirty = true
-			x.dirty = append(x.dirty, c)
+	burst := uint64(x.spec.InFlight)
+	for ; x.due+burst <= target; x.due += burst {
+		c := x.loop.conns[x.due/burst%uint64(len(x.loop.conns))]
+		for range burst {
+			x.send(c, x.first+tick*int64(openTick))
 		}
-	}
-	for _, c := range x.dirty {
-		c.dirty = false
 		if err := x.loop.flush(c); err != nil {
 			return err
 		}
 	}
-	x.dirty = x.dirty[:0]
 	return nil
 }
 

@@ -73,6 +73,9 @@ func (r *Result) Rate() float64 { return float64(r.Messages) / r.Elapsed.Seconds
 // Idler holds connections open.
 type Idler struct{ loop *loop }
 
+// Close closes them.
+func (i *Idler) Close() { i.loop.close() }
+
 // Open opens the connections of an Idle spec, and returns once all are served.
 func Open(s Spec) (*Idler, error) {
 	l, err := dialAll(&s)
@@ -81,6 +84,7 @@ func Open(s Spec) (*Idler, error) {
 	}
 	if s.Authorize {
 		if err := greet(l, l.conns, ctproto{}); err != nil {
+			l.close()
 			return nil, err
 		}
 	}

@@ -29,7 +29,6 @@ type conn struct {
 	partial   []byte // a frame of which more must come
 	out       []byte // frames to be written
 	stuck     bool   // the socket was full
-	dirty     bool   // is in somebody's list of those to be flushed
 	session   session
 }
 

@@ -5,20 +5,25 @@
 //	bridge plugin NAME                 what bridge itself runs for a built-in plugin
 //	bridge version
 //
-// It exits with 1 for a bad configuration and what cannot be started, with 2 for bad usage.
+// It exits with 0 when it was asked to stop, with 1 for a bad configuration and for what cannot be
+// started, with 2 for bad usage. A long flag may have one dash or two.
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"runtime"
 	"runtime/debug"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
 
-func main() { os.Exit(execute(context.Background(), os.Args[1:])) }
+func main() { os.Exit(execute(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) }
 
 // Exit statuses.
 const (
@@ -31,9 +36,12 @@ type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
-func execute(ctx context.Context, args []string) int {
-	root := newRoot()
-	root.SetArgs(args)
+// execute runs the command and returns its exit status.
+func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := newRoot() //nolint:contextcheck // cobra hands it on
+	root.SetArgs(longFlags(root, args))
+	root.SetOut(stdout)
+	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	var status exitError
 	switch {
@@ -42,7 +50,7 @@ func execute(ctx context.Context, args []string) int {
 	case errors.As(err, &status):
 		return int(status)
 	}
-	fmt.Fprintf(os.Stderr, "bridge: %v\nSee `bridge help`.\n", err)
+	fmt.Fprintf(stderr, "bridge: %v\nSee `bridge help`.\n", err)
 	return exitUsage
 }
 
@@ -52,13 +60,33 @@ func newRoot() *cobra.Command {
 		Use: "bridge", Short: "A plugin-based protocol proxy",
 		Long: "Bridge stands between clients that speak one real-time protocol and back-ends that speak another.\nWithout a command it runs.",
 		Args: cobra.NoArgs, RunE: run.RunE, SilenceErrors: true, SilenceUsage: true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.Flags().AddFlagSet(run.Flags())
 	root.AddCommand(run, newValidate(), newPlugin(), &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
-		Run: func(*cobra.Command, []string) { fmt.Println("bridge", version()) },
+		Run: func(cmd *cobra.Command, _ []string) {
+			fmt.Fprintf(cmd.OutOrStdout(), "bridge %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		},
 	})
 	return root
+}
+
+// longFlags gives long flags that were written with one dash their second.
+func longFlags(root *cobra.Command, args []string) []string {
+	commands := append(root.Commands(), root)
+	out := slices.Clone(args)
+	for i, arg := range out {
+		if arg == "--" {
+			break
+		}
+		name, _, _ := strings.Cut(strings.TrimPrefix(arg, "-"), "=")
+		isLong := name == "help" || slices.ContainsFunc(commands, func(c *cobra.Command) bool { return c.Flags().Lookup(name) != nil })
+		if strings.HasPrefix(arg, "-") && isLong {
+			out[i] = "-" + arg
+		}
+	}
+	return out
 }
 
 func version() string {

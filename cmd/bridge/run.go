@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -26,63 +26,64 @@ func newRun() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "run", Short: "Serve a configuration until SIGTERM",
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), f) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), f, cmd.ErrOrStderr()) },
 	}
-	cmd.Flags().StringVarP(&f.config, "config", "c", "bridge.hcl", "configuration file")
+	configFlag(cmd, &f.config)
 	cmd.Flags().StringVar(&f.logFormat, "log-format", "text", "text or json")
 	cmd.Flags().StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	return cmd
 }
 
-func run(ctx context.Context, f runFlags) error {
-	log, err := newLogger(f.logFormat, f.logLevel)
+func configFlag(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVarP(file, "config", "c", "bridge.hcl", "configuration file")
+}
+
+func run(ctx context.Context, f runFlags, stderr io.Writer) error {
+	log, err := newLogger(stderr, f.logFormat, f.logLevel)
 	if err != nil {
 		return err
 	}
-	cfg, diags := config.Load(f.config)
-	_, _ = diags.WriteTo(os.Stderr)
-	if diags.HasErrors() {
-		return exitError(exitFailure)
+	cfg, err := load(f.config, stderr)
+	if err != nil {
+		return err
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
-	replace := make(chan struct{})
+	context.AfterFunc(ctx, stop) // a second signal ends what drains
+	err = core.Run(ctx, cfg, core.Options{Logger: log, Version: version(), Builtin: builtin, Replace: hangups(ctx)})
+	return explain(stderr, err)
+}
+
+// load reads a configuration and shows what is wrong with it.
+func load(file string, stderr io.Writer) (*config.Config, error) {
+	cfg, diags := config.Load(file)
+	if _, err := diags.WriteTo(stderr); err != nil || diags.HasErrors() {
+		return nil, exitError(exitFailure)
+	}
+	return cfg, nil
+}
+
+// hangups passes on SIGHUP until ctx ends. Those that come while one is at work are one.
+func hangups(ctx context.Context) <-chan struct{} {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	out := make(chan struct{})
 	go func() {
+		defer signal.Stop(signals)
 		for {
 			select {
-			case <-hup:
+			case <-signals:
 			case <-ctx.Done():
 				return
 			}
 			select {
-			case replace <- struct{}{}:
+			case out <- struct{}{}:
 			case <-ctx.Done():
 				return
 			}
 		}
 	}()
-	err = core.Run(ctx, cfg, core.Options{Logger: log, Version: version(), Builtin: builtin, Replace: replace})
-	return explain(err)
-}
-
-// explain says what went wrong at the start, for people.
-func explain(err error) error {
-	if err == nil {
-		return nil
-	}
-	var bad *core.ConfigError
-	if errors.As(err, &bad) {
-		_, _ = bad.Diagnostics.WriteTo(os.Stderr)
-		return exitError(exitFailure)
-	}
-	fmt.Fprintf(os.Stderr, "bridge: %v\n", err)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		fmt.Fprintln(os.Stderr, "Another process has the address: stop it, or change the address in bridge.hcl.")
-	}
-	return exitError(exitFailure)
+	return out
 }
 
 // builtin is the command that starts a built-in plugin: this very file, also when another was put in
@@ -101,7 +102,7 @@ func builtin(typ string) ([]string, bool) {
 	return []string{self, "plugin", typ}, true
 }
 
-func newLogger(format, level string) (*slog.Logger, error) {
+func newLogger(w io.Writer, format, level string) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		return nil, fmt.Errorf("--log-level is debug, info, warn or error, not %q", level)
@@ -109,9 +110,9 @@ func newLogger(format, level string) (*slog.Logger, error) {
 	opt := &slog.HandlerOptions{Level: l}
 	switch format {
 	case "text":
-		return slog.New(slog.NewTextHandler(os.Stderr, opt)), nil
+		return slog.New(slog.NewTextHandler(w, opt)), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(os.Stderr, opt)), nil
+		return slog.New(slog.NewJSONHandler(w, opt)), nil
 	}
 	return nil, fmt.Errorf("--log-format is text or json, not %q", format)
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
-	"os"
+	"io"
+	"log/slog"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -16,22 +18,60 @@ func newValidate() *cobra.Command {
 		Use: "validate", Short: "Check a configuration, also the plugins' own blocks, without opening a port",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, diags := config.Load(file)
-			_, _ = diags.WriteTo(os.Stderr)
-			if diags.HasErrors() {
-				return exitError(exitFailure)
-			}
-			log, err := newLogger("text", "error")
+			stderr := cmd.ErrOrStderr()
+			cfg, err := load(file, stderr)
 			if err != nil {
 				return err
 			}
-			if err := core.Validate(cmd.Context(), cfg, core.Options{Logger: log, Version: version(), Builtin: builtin}); err != nil {
-				return explain(err)
+			// What it would log it also returns.
+			opt := core.Options{Logger: slog.New(slog.DiscardHandler), Version: version(), Builtin: builtin}
+			if err := core.Validate(cmd.Context(), cfg, opt); err != nil {
+				return explain(stderr, err)
 			}
-			fmt.Println(file, "is valid")
-			return nil
+			return writeRoutes(cmd.OutOrStdout(), cfg)
 		},
 	}
-	cmd.Flags().StringVarP(&file, "config", "c", "bridge.hcl", "configuration file")
+	configFlag(cmd, &file)
 	return cmd
+}
+
+// writeRoutes prints which path leads where.
+func writeRoutes(w io.Writer, cfg *config.Config) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, l := range cfg.Listeners {
+		fmt.Fprintf(t, "%s, %s\n", l.Name, l.Address)
+		for _, p := range cfg.Plugins {
+			for _, r := range p.Routes {
+				if r.Listener != l {
+					continue
+				}
+				for _, path := range append([]string{r.Path}, r.Also...) {
+					fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t\n", path, pluginRole(p, r), refOf("auth", r.Auth), refOf("upstream", r.Upstream))
+				}
+			}
+		}
+	}
+	if cfg.Admin != nil {
+		fmt.Fprintf(t, "admin, %s\n", cfg.Admin.Address)
+	}
+	fmt.Fprintf(t, "%s is valid.\n", cfg.File)
+	return t.Flush()
+}
+
+func pluginRole(p *config.Plugin, r *config.Route) string {
+	if r.Role == "" {
+		return p.Label
+	}
+	return p.Label + " as " + r.Role
+}
+
+// refOf is how bridge.hcl refers to a block, or a dash where there is none.
+func refOf[T any, P interface {
+	*T
+	Ref() string
+}](kind string, block P) string {
+	if block == nil {
+		return "-"
+	}
+	return kind + "." + block.Ref()
 }

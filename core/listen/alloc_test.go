@@ -38,8 +38,8 @@ func (c *counter) Frame(s *session.Session, data []byte, _ bool) {
 func (c *counter) Eof(*session.Session)                       {}
 func (c *counter) Closed(*session.Session, int, string, bool) {}
 
-func tapeConn(t testing.TB, payload string) (*conn, *counter) {
-	t.Helper()
+func tapeConn(tb testing.TB, payload string) (*conn, *counter) {
+	tb.Helper()
 	srv := New(Config{Routes: new(atomic.Pointer[route.Table])}, nil)
 	c := newConn(srv, socket, &tape{bytes: clientFrame(final|opText, payload)})
 	c.state = listening

@@ -114,7 +114,7 @@ func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 func gorillas(t *testing.T, limit int64, text string) *story {
 	t.Helper()
 	conn := &script{bytes: text}
-	req := &http.Request{Method: "GET", Header: http.Header{
+	req := &http.Request{Method: http.MethodGet, Header: http.Header{
 		"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
 		"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="},
 	}}

@@ -3,6 +3,7 @@ package listen
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -100,7 +101,7 @@ func TestNotReady(t *testing.T) {
 	for _, sent := range []string{"GET /api/ HTTP/1.1\r\nHost: h\r\n\r\n", handshakeText} {
 		c := f.raw(t)
 		c.send(t, sent)
-		if res, _ := c.response(t, "GET"); res.StatusCode != 503 || res.Header.Get("Retry-After") == "" {
+		if res, _ := c.response(t, "GET"); res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
 			t.Errorf("got %d %v", res.StatusCode, res.Header)
 		}
 	}
@@ -113,7 +114,7 @@ func TestOpenRequestFails(t *testing.T) {
 	f.peer.openErr = errors.New("no room")
 	c := f.raw(t)
 	c.send(t, "GET /api/ HTTP/1.1\r\nHost: h\r\n\r\n")
-	if res, _ := c.response(t, "GET"); res.StatusCode != 503 {
+	if res, _ := c.response(t, "GET"); res.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("got %d", res.StatusCode)
 	}
 }

@@ -124,12 +124,6 @@ func (p *peer) Closed(s *session.Session, code int, reason string, byClient bool
 	p.events <- event{kind: "closed", code: code, reason: reason, byClient: byClient}
 }
 
-func (p *peer) count() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.sessions)
-}
-
 // next returns the next event.
 func (p *peer) next(t *testing.T) event {
 	t.Helper()

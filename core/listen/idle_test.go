@@ -166,7 +166,9 @@ func serveBench(b *testing.B, o Opener) *Server {
 		if err := s.Shutdown(context.Background()); err != nil {
 			b.Error(err)
 		}
-		<-served
+		if err := <-served; err != nil {
+			b.Error(err)
+		}
 	})
 	return s
 }

@@ -76,7 +76,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	switch {
 	case b.limit >= 0 && b.read > b.limit:
 		err = errBodyTooLarge
-	case err == io.EOF && b.conn.eof: //nolint:errorlint // as io.Reader says
+	case err == io.EOF && b.conn.eof:
 		err = io.ErrUnexpectedEOF
 	}
 	return n, err

@@ -65,7 +65,7 @@ func TestWholeRequests(t *testing.T) {
 	} {
 		c.send(t, tt.head+tt.body)
 		res, body := c.response(t, tt.method)
-		if res.StatusCode != 200 || body != tt.want || res.Header.Get("Content-Type") != "text/plain" || res.Close {
+		if res.StatusCode != http.StatusOK || body != tt.want || res.Header.Get("Content-Type") != "text/plain" || res.Close {
 			t.Fatalf("%q: got %d %q %v, want 200 %q", tt.head, res.StatusCode, body, res.Header, tt.want)
 		}
 		if res.Header.Get("Date") == "" || res.Header.Get("Server") != "" {
@@ -209,7 +209,7 @@ func TestStreamedBodyTooLarge(t *testing.T) {
 		_, _ = io.WriteString(c, "POST /upload HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"+
 			strings.Repeat("3e8\r\n"+strings.Repeat("x", 1000)+"\r\n", 101))
 	}()
-	if res, _ := c.response(t, "POST"); res.StatusCode != 413 || !res.Close {
+	if res, _ := c.response(t, "POST"); res.StatusCode != http.StatusRequestEntityTooLarge || !res.Close {
 		t.Errorf("got %d %v", res.StatusCode, res.Header)
 	}
 }
@@ -226,7 +226,7 @@ func TestEarlyAnswerEndsTheBody(t *testing.T) {
 	}
 	c := f.raw(t)
 	c.send(t, "POST /endless HTTP/1.1\r\nHost: h\r\nContent-Length: 100000000\r\n\r\n"+strings.Repeat("x", 20000))
-	if res, body := c.response(t, "POST"); res.StatusCode != 403 || body != "no" || !res.Close {
+	if res, body := c.response(t, "POST"); res.StatusCode != http.StatusForbidden || body != "no" || !res.Close {
 		t.Errorf("got %d %q %v", res.StatusCode, body, res.Header)
 	}
 	f.peer.want(t, doneEvent)

@@ -24,8 +24,11 @@ func TestResponses(t *testing.T) {
 		}, 200, "", "Set-Cookie: a=1|b=2"},
 		"headers that are not its business": {func(_ *session.Session, w session.ResponseWriter) {
 			_ = w.Respond(200, []session.Header{
-				{Name: "content-length", Value: "70"}, {Name: "Connection", Value: "close"}, {Name: "x y", Value: "1"},
-				{Name: "x-split", Value: "a\r\nx-evil: 1"}, {Name: "x-good", Value: "1"},
+				{Name: "content-length", Value: "70"},
+				{Name: "Connection", Value: "close"},
+				{Name: "x y", Value: "1"},
+				{Name: "x-split", Value: "a\r\nx-evil: 1"},
+				{Name: "x-good", Value: "1"},
 			}, []byte("ok"), true)
 		}, 200, "ok", "X-Good: 1"},
 		"in pieces": {func(_ *session.Session, w session.ResponseWriter) {

@@ -7,15 +7,15 @@ import (
 	"testing"
 )
 
-func table(t testing.TB, paths ...string) *Table {
-	t.Helper()
+func table(tb testing.TB, paths ...string) *Table {
+	tb.Helper()
 	entries := make([]*Entry, 0, len(paths))
 	for _, p := range paths {
 		entries = append(entries, &Entry{ID: "route " + p, Path: p})
 	}
 	tab, err := New(entries)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return tab
 }
@@ -70,9 +70,18 @@ func TestZeroTableHasNothing(t *testing.T) {
 
 func TestNewReportsAllFaults(t *testing.T) {
 	_, err := New([]*Entry{
-		{ID: "a", Path: "/x"}, {ID: "b", Path: "/x"}, {ID: "c", Path: "y"}, {ID: "d", Path: "/a//b"},
-		{ID: "e", Path: "/a/../b"}, {ID: "f", Path: "/a*"}, {ID: "g", Path: "/a?b"},
-		{ID: "h", Path: "/*"}, {ID: "i", Path: "/*"}, {ID: "j", Path: "/p/"}, {ID: "k", Path: "/p/"}, {ID: "l", Path: "//"},
+		{ID: "a", Path: "/x"},
+		{ID: "b", Path: "/x"},
+		{ID: "c", Path: "y"},
+		{ID: "d", Path: "/a//b"},
+		{ID: "e", Path: "/a/../b"},
+		{ID: "f", Path: "/a*"},
+		{ID: "g", Path: "/a?b"},
+		{ID: "h", Path: "/*"},
+		{ID: "i", Path: "/*"},
+		{ID: "j", Path: "/p/"},
+		{ID: "k", Path: "/p/"},
+		{ID: "l", Path: "//"},
 	})
 	if err == nil {
 		t.Fatal("no error")
@@ -167,7 +176,7 @@ func FuzzLookup(f *testing.F) {
 	f.Add("/*", "")
 	f.Fuzz(func(t *testing.T, routes, path string) {
 		var entries []*Entry
-		for _, r := range strings.Fields(routes) {
+		for r := range strings.FieldsSeq(routes) {
 			entries = append(entries, &Entry{Path: r})
 		}
 		tab, err := New(entries)

@@ -37,7 +37,7 @@ func (s *Session) InFlight() int { return int(s.window.events.Load()) }
 // Readable says whether the reader may take another frame: the window has room, and the client
 // takes what it is sent. A session that is closing is read for the client's close frame.
 func (s *Session) Readable() bool {
-	return s.window.events.Load() < int32(s.limits.WindowEvents) && //nolint:gosec // a small number
+	return s.window.events.Load() < int32(s.limits.WindowEvents) &&
 		s.window.bytes.Load() < int64(s.limits.WindowBytes) &&
 		!s.out.pressed() ||
 		s.closing.Load()

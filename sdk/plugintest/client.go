@@ -13,13 +13,18 @@ import (
 // got is written as a transcript has it, its mark included.
 type client struct {
 	name    string
-	session *session.Session
+	session *session.Session // set before ready is closed
+	ready   chan struct{}
 	changed func()
 
 	mu     sync.Mutex
 	got    []string
 	status string // of a response that goes on
 	ended  bool   // Ended was called, or is about to be
+}
+
+func newClient(name string, changed func()) *client {
+	return &client{name: name, changed: changed, ready: make(chan struct{})}
 }
 
 // What AppendFrame and AppendClose write: kind, length, bytes.
@@ -128,7 +133,10 @@ func (c *client) end(code int, reason string, byClient bool) {
 	c.ended = true
 	c.mu.Unlock()
 	if !was {
-		go c.session.Ended(code, reason, byClient)
+		go func() {
+			<-c.ready
+			c.session.Ended(code, reason, byClient)
+		}()
 	}
 }
 

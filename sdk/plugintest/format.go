@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -143,7 +144,29 @@ func message(m proto.Message) string {
 	return strings.ReplaceAll(protojson.MarshalOptions{}.Format(m), " ", "")
 }
 
-// Logger logs to the test.
+// Logger logs to the test, until that is over: a process may end later than the test that started it.
 func Logger(tb testing.TB) *slog.Logger {
-	return slog.New(slog.NewTextHandler(tb.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	w := &logWriter{tb: tb}
+	tb.Cleanup(w.close)
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+type logWriter struct {
+	mu sync.Mutex
+	tb testing.TB // nil: it is over
+}
+
+func (w *logWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.tb == nil {
+		return len(p), nil
+	}
+	return w.tb.Output().Write(p)
+}
+
+func (w *logWriter) close() {
+	w.mu.Lock()
+	w.tb = nil
+	w.mu.Unlock()
 }

@@ -74,6 +74,7 @@ type question struct {
 // host does for a plugin what the core does, with a back-end that a transcript plays. It implements
 // pluginhost.Host.
 type host struct {
+	hub     *hub.Hub
 	group   *hub.Group
 	foreign *hub.Group // another protocol
 	changed func()
@@ -175,13 +176,8 @@ func (h *host) Authenticate(ctx context.Context, info *pluginhost.CallInfo, req 
 }
 
 func (h *host) Act(act *pluginv1.Act) uint64 {
-	var s *session.Session
-	h.group.Each(func(other *session.Session) {
-		if other.ID == act.GetSession() {
-			s = other
-		}
-	})
-	if s == nil {
+	s, g := h.hub.Session(act.GetSession())
+	if s == nil || g != h.group {
 		return 0
 	}
 	h.do(s, act.GetAction())
@@ -190,7 +186,11 @@ func (h *host) Act(act *pluginv1.Act) uint64 {
 
 func (h *host) Select(sel *pluginv1.Select) (n uint64) {
 	var all []*session.Session
-	h.group.Each(func(s *session.Session) { all = append(all, s) })
+	h.hub.Each(func(s *session.Session, g *hub.Group) {
+		if g == h.group {
+			all = append(all, s)
+		}
+	})
 	if c := sel.GetChannel(); c != "" {
 		all = h.group.Members(c)
 	}

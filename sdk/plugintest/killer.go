@@ -150,7 +150,7 @@ func (l *watchedLink) end(err error) error {
 
 // elementLength is the length of the first field of an encoded message.
 func elementLength(b []byte) int {
-	if n := protowire.ConsumeField(b); n > 0 { //nolint:staticcheck // see below
+	if _, _, n := protowire.ConsumeField(b); n > 0 {
 		return n
 	}
 	return len(b)

@@ -99,7 +99,7 @@ func (p *Lines) Step(s *sdk.Session[State], ev sdk.Event) error {
 		}
 	case sdk.Request:
 		if strings.HasSuffix(s.Info().Path, "/stream") {
-			s.Respond(sdk.Response{Body: []byte("begin\n"), More: true})
+			s.Respond(sdk.Response{Body: []byte("begin"), More: true})
 			if !e.Streamed {
 				s.Respond(sdk.Response{Body: e.Body})
 			}

@@ -1,4 +1,78 @@
-// Command badplugin breaks the contract.
+// Command badplugin is a plugin that breaks the contract in the way that its argument says. It
+// speaks the contract by hand, as a plugin in another language would, since the SDK does not let it.
 package main
 
-func main() {}
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+
+	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
+	"github.com/protocol-bridge/bridge/proto/handshake"
+)
+
+func main() {
+	if err := run(os.Args[1]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1) //nolint:forbidigo // a program
+	}
+}
+
+func run(how string) error {
+	if err := followLifeline(); err != nil {
+		return err
+	}
+	switch how {
+	case "stdout":
+		_, err := os.Stdout.WriteString("Welcome!\n")
+		if err != nil {
+			return err
+		}
+	case "mute":
+		time.Sleep(time.Minute)
+	}
+	plugin.Serve(&plugin.ServeConfig{
+		HandshakeConfig: plugin.HandshakeConfig{
+			ProtocolVersion:  handshake.ProtocolVersion,
+			MagicCookieKey:   handshake.CookieKey,
+			MagicCookieValue: handshake.CookieValue,
+		},
+		Plugins: plugin.PluginSet{handshake.Plugin: &served{how: how}},
+		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
+			return grpc.NewServer(append(opts, grpc.ForceServerCodecV2(codec{}))...)
+		},
+	})
+	return nil
+}
+
+// followLifeline ends the process with its core, which is the one thing that it does well.
+func followLifeline() error {
+	fd, err := strconv.Atoi(os.Getenv(handshake.LifelineFD))
+	if err != nil {
+		return fmt.Errorf("lifeline: %w", err)
+	}
+	pipe := os.NewFile(uintptr(fd), "lifeline")
+	go func() {
+		_, _ = pipe.Read(make([]byte, 1)) // nothing is ever written
+		_ = os.RemoveAll(os.Getenv(handshake.SocketDir))
+		os.Exit(0) //nolint:forbidigo // the core is gone
+	}()
+	return nil
+}
+
+// served registers the service with go-plugin's server.
+type served struct {
+	plugin.NetRPCUnsupportedPlugin
+	plugin.GRPCPlugin
+	how string
+}
+
+// GRPCServer implements go-plugin's GRPCPlugin.
+func (s *served) GRPCServer(_ *plugin.GRPCBroker, server *grpc.Server) error {
+	pluginv1.RegisterPluginServiceServer(server, &service{how: s.how})
+	return nil
+}

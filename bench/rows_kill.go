@@ -1,0 +1,78 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/protocol-bridge/bridge/bench/load"
+)
+
+const kills = 6
+
+// killSeconds is from one kill to the next.
+const killSeconds = 1
+
+func killSpec(kind, path string, inFlight int) load.Spec {
+	return load.Spec{
+		Kind: kind, Path: path, Connections: 100, InFlight: inFlight, Size: 64,
+		Warmup: warmup, Measure: (kills + 1) * killSeconds * time.Second, Kills: kills,
+	}
+}
+
+func (b *bench) killEcho() (string, error) {
+	return b.kill(echoHCL, killSpec(load.Echo, "/echo", 16))
+}
+
+func (b *bench) killCTProto() (text string, err error) {
+	backend, err := start(self, "backend")
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, backend.stop()) }()
+	if text, err = b.kill(fmt.Sprintf(proxyHCL, backend.address), killSpec(load.CTProto, "/client", 1)); err != nil {
+		return "", err
+	}
+	response, err := http.Get("http://" + backend.address + "/")
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	var a asked
+	if err := json.NewDecoder(response.Body).Decode(&a); err != nil {
+		return "", err
+	}
+	if a.Doubled > 0 {
+		return "", fmt.Errorf("void: the back-end was asked twice for %d of %d requests", a.Doubled, a.Requests)
+	}
+	return fmt.Sprintf("%s; back-end asked once for each of %d requests", text, a.Requests), nil
+}
+
+// kill kills the plugin several times under load.
+func (b *bench) kill(hcl string, spec load.Spec) (text string, err error) {
+	server, err := startCore(self, hcl)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, server.stop()) }()
+	spec.KillChildOf = server.pids[0]
+	spec.Watch = server.pids[:1]
+	r, err := server.runLoadOn(spec)
+	if err != nil {
+		return "", err
+	}
+	if err := b.check("kill", r); err != nil {
+		return "", err
+	}
+	pauses := make([]float64, len(r.Pauses))
+	for i, p := range r.Pauses {
+		pauses[i] = ms(p)
+	}
+	s := spreadOf(pauses)
+	return fmt.Sprintf("**%.0f ms** (%.0f–%.0f), %.0f without a kill; %d requests at %s, 0 lost, 0 doubled",
+		s.median, s.low, s.high, ms(r.Peak), r.Sent, thousands(r.Rate())), nil
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"syscall"
+
+	"github.com/protocol-bridge/bridge/core"
+	"github.com/protocol-bridge/bridge/core/admin"
+	"github.com/protocol-bridge/bridge/core/config"
+	"github.com/protocol-bridge/bridge/core/pluginhost"
+)
+
+// explain tells people why it did not start: faults of the configuration as such, each other one in
+// a line of what is wrong and a line of what to do.
+func explain(w io.Writer, err error) error {
+	if err == nil {
+		return nil
+	}
+	var diags config.Diagnostics
+	for _, fault := range faults(err) {
+		if bad, ok := errors.AsType[*core.ConfigError](fault); ok {
+			diags.Append(bad.Diagnostics)
+			continue
+		}
+		fmt.Fprintf(w, "bridge: %s\n%s\n", strings.ReplaceAll(fault.Error(), "\n", " "), mend(fault))
+	}
+	_, _ = diags.WriteTo(w)
+	return exitError(exitFailure)
+}
+
+// faults takes apart what errors.Join put together.
+func faults(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var list []error
+	for _, part := range joined.Unwrap() {
+		if part != pluginhost.ErrConfig { //nolint:errorlint // the mark itself, which stands beside the fault
+			list = append(list, faults(part)...)
+		}
+	}
+	return list
+}
+
+// mend says what to do about a fault.
+func mend(err error) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "Another process has the address: stop it, or change the address in bridge.hcl."
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "This machine does not have that address: change it in bridge.hcl."
+	case errors.Is(err, admin.ErrNotLoopback):
+		return `Write address = "127.0.0.1:6780" in the admin block of bridge.hcl.`
+	case errors.Is(err, syscall.EACCES):
+		return "Take a port above 1023, or allow bridge the lower ones: setcap cap_net_bind_service=+ep on its file."
+	case errors.Is(err, fs.ErrNotExist):
+		return "Check the path in bridge.hcl; relative ones are relative to its folder."
+	case errors.Is(err, pluginhost.ErrConfig):
+		return "Mend the plugin's block in bridge.hcl."
+	}
+	return "Run bridge with --log-level debug to see what led to it."
+}

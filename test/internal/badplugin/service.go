@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding"
+	grpcproto "google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
+	"github.com/protocol-bridge/bridge/proto/wire"
+)
+
+// garbage is no protobuf: a field that announces more than there is.
+var garbage = []byte("\x0a\xff\xff\xff\x7fno protobuf at all")
+
+// raw is a message whose bytes are sent as they are.
+type raw []byte
+
+// codec is protobuf's, but for raw.
+type codec struct{}
+
+// Name implements encoding.CodecV2.
+func (codec) Name() string { return grpcproto.Name }
+
+// Marshal implements encoding.CodecV2.
+func (codec) Marshal(v any) (mem.BufferSlice, error) {
+	if r, ok := v.(raw); ok {
+		return mem.BufferSlice{mem.SliceBuffer(r)}, nil
+	}
+	if d, ok := v.(*pluginv1.DescribeResponse); ok && d.GetName() == "garbage" {
+		return mem.BufferSlice{mem.SliceBuffer(garbage)}, nil
+	}
+	return encoding.GetCodecV2(grpcproto.Name).Marshal(v)
+}
+
+// Unmarshal implements encoding.CodecV2.
+func (codec) Unmarshal(data mem.BufferSlice, v any) error {
+	return encoding.GetCodecV2(grpcproto.Name).Unmarshal(data, v)
+}
+
+// service acks everything, until a frame comes: then it does what it is there for.
+type service struct {
+	pluginv1.UnimplementedPluginServiceServer
+	how string
+}
+
+// Describe implements the contract.
+func (s *service) Describe(ctx context.Context, _ *pluginv1.DescribeRequest) (*pluginv1.DescribeResponse, error) {
+	d := &pluginv1.DescribeResponse{Name: "bad", Version: "0.0.0", Contract: 1, StateVersion: 1}
+	switch s.how {
+	case "describe-dies":
+		os.Exit(4) //nolint:forbidigo // this is what it is for
+	case "describe-garbage":
+		d.Name = "garbage"
+	case "describe-hangs":
+		<-ctx.Done()
+	}
+	return d, nil
+}
+
+// Configure implements the contract.
+func (s *service) Configure(context.Context, *pluginv1.ConfigureRequest) (*pluginv1.ConfigureResponse, error) {
+	return &pluginv1.ConfigureResponse{}, nil
+}
+
+// Link implements the contract, in its way.
+func (s *service) Link(stream grpc.BidiStreamingServer[pluginv1.LinkRequest, pluginv1.LinkResponse]) error {
+	l := &link{how: s.how, stream: stream}
+	for {
+		batch, err := stream.Recv()
+		if err != nil {
+			return err
+		}
+		for _, e := range batch.GetEvents() {
+			l.events.Lock()
+			done, err := l.event(e)
+			l.events.Unlock()
+			if done || err != nil {
+				return err
+			}
+		}
+	}
+}
+
+type link struct {
+	how    string
+	stream grpc.BidiStreamingServer[pluginv1.LinkRequest, pluginv1.LinkResponse]
+
+	events sync.Mutex
+	before *pluginv1.Event // the last frame that was not acked
+	other  uint64          // a session that was opened
+}
+
+// event handles one event; done says that the link is to end in order.
+func (l *link) event(e *pluginv1.Event) (done bool, err error) {
+	switch {
+	case e.GetSeq() == 0:
+		return false, nil
+	case e.GetFrame() != nil:
+		return l.frame(e)
+	case e.GetOpened() != nil:
+		l.other = e.GetActor()
+	}
+	return false, l.ack(e)
+}
+
+// ack acks an event with commands.
+func (l *link) ack(e *pluginv1.Event, commands ...*pluginv1.Command) error {
+	return l.stream.Send(&pluginv1.LinkResponse{Steps: []*pluginv1.Step{step(e, commands...)}})
+}
+
+func step(e *pluginv1.Event, commands ...*pluginv1.Command) *pluginv1.Step {
+	return &pluginv1.Step{Actor: e.GetActor(), Seq: e.GetSeq(), Commands: commands}
+}
+
+// frame breaks the contract.
+func (l *link) frame(e *pluginv1.Event) (done bool, err error) {
+	switch l.how {
+	case "foreign-actor":
+		return false, l.ack(&pluginv1.Event{Actor: e.GetActor() + 1, Seq: e.GetSeq()})
+	case "foreign-session":
+		return false, l.ack(e, &pluginv1.Command{Session: l.other, Kind: send([]byte("from somebody else's plugin step"))})
+	case "unknown-command":
+		command := &pluginv1.Command{}
+		command.ProtoReflect().SetUnknown(protowire.AppendString(protowire.AppendTag(nil, 99, protowire.BytesType), "new"))
+		return false, l.ack(e, command)
+	case "acks-twice":
+		return false, l.stream.Send(&pluginv1.LinkResponse{Steps: []*pluginv1.Step{step(e), step(e)}})
+	case "acks-in-disorder":
+		if l.before == nil {
+			l.before = e
+			return false, nil
+		}
+		return false, l.ack(e)
+	case "never-acks":
+		return false, nil
+	case "large-batch":
+		return false, l.ack(e, &pluginv1.Command{Kind: send(bytes.Repeat([]byte("x"), wire.MaxMessage))})
+	case "large-state":
+		cell := &pluginv1.PutState{Key: "all", Value: make([]byte, 300<<10)}
+		return false, l.ack(e, &pluginv1.Command{Kind: &pluginv1.Command_PutState{PutState: cell}})
+	case "garbage":
+		return false, l.stream.SendMsg(raw(garbage))
+	case "ends-link":
+		return true, nil
+	}
+	return false, l.ack(e)
+}
+
+func send(data []byte) *pluginv1.Command_Send {
+	return &pluginv1.Command_Send{Send: &pluginv1.Send{Data: data}}
+}

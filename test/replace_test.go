@@ -1,0 +1,138 @@
+//go:build linux
+
+package test
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/protocol-bridge/bridge/core"
+	"github.com/protocol-bridge/bridge/core/config"
+	"github.com/protocol-bridge/bridge/test/internal/harness"
+)
+
+const replaceEvery = 500 * time.Millisecond
+
+// SIGHUP puts a new process in the place of the plugin's, again and again: no connection is closed,
+// every request is answered once, and the back-end is asked each once.
+func TestReplaceUnderLoad(t *testing.T) {
+	backend := harness.StartBackend(t)
+	b := harness.Start(t, harness.Config{File: ctproto(backend, "")})
+	load := startLoad(t, b.URL("/client"), backend)
+
+	replaced := 0
+	every := time.NewTicker(replaceEvery)
+	defer every.Stop()
+	for end := time.Now().Add(size(10*time.Second, 2*time.Second)); time.Now().Before(end); replaced++ {
+		<-every.C
+		old := b.Plugin("ctproto").Pid
+		b.Signal(syscall.SIGHUP)
+		harness.Until(t, harness.AnswerLimit, "another process serves", func() bool {
+			pid := b.Plugin("ctproto").Pid
+			return pid != old && pid != 0
+		})
+	}
+	report := load.Finish(t)
+	p := b.Plugin("ctproto")
+	t.Logf("%d times replaced: %v", replaced, report)
+	if p.Restarts != 0 {
+		t.Errorf("%d processes ended rather than being replaced", p.Restarts)
+	}
+	harness.Until(t, harness.AnswerLimit, "only the last process is left", func() bool {
+		children := b.Children()
+		return len(children) == 1 && children[0] == p.Pid
+	})
+}
+
+// The same holds when processes are killed while they are being replaced.
+func TestReplaceAndKillUnderLoad(t *testing.T) {
+	backend := harness.StartBackend(t)
+	b := harness.Start(t, harness.Config{File: ctproto(backend, "  standby = true")})
+	load := startLoad(t, b.URL("/client"), backend)
+
+	kills := 0
+	every := time.NewTicker(replaceEvery / 5)
+	defer every.Stop()
+	for end, i := time.Now().Add(size(6*time.Second, 2*time.Second)), 0; time.Now().Before(end); i++ {
+		<-every.C
+		if i%5 == 0 {
+			b.Signal(syscall.SIGHUP)
+		}
+		if i%4 != 0 {
+			continue
+		}
+		for _, pid := range b.Children() {
+			if err := syscall.Kill(pid, syscall.SIGKILL); err == nil {
+				kills++
+			}
+		}
+	}
+	t.Logf("%d kills: %v", kills, load.Finish(t))
+}
+
+// A node inside this process shows that replacing and ending leave nothing running.
+func TestReplaceLeavesNothingRunning(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	dir := t.TempDir()
+	const head = "data_dir = \"data\"\nlistener \"public\" {\n  address = \"127.0.0.1:0\"\n  default = true\n}\n"
+	cfg, diags := config.Parse(filepath.Join(dir, "bridge.hcl"), []byte(head+harness.AuthBlock+`
+upstream "dev" "echo" {}
+plugin "ctproto" {
+  route "/client" {
+    auth     = auth.static.dev
+    upstream = upstream.dev.echo
+    config {
+      token = payload.token
+    }
+  }
+}
+`))
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	replace, at, ended := make(chan struct{}), make(chan string, 1), make(chan error, 1)
+	go func() {
+		ended <- core.Run(ctx, cfg, core.Options{
+			Logger: slog.New(slog.DiscardHandler), Replace: replace,
+			Builtin: func(typ string) ([]string, bool) {
+				return []string{harness.Program("bridge"), "plugin", typ}, true
+			},
+			Started: func(addresses map[string]string) { at <- addresses["public"] },
+		})
+	}()
+	sessions := make([]*harness.Raw, 20)
+	address := <-at
+	for i := range sessions {
+		r, err := harness.DialRaw(address, "/client")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		if err := r.Authorize(); err != nil {
+			t.Fatal(err)
+		}
+		sessions[i] = r
+	}
+	for range size(10, 3) {
+		replace <- struct{}{} // taken once the one before is done
+		askAll(t, sessions, func(payload string) string { return payload })
+	}
+	stop()
+	for i, r := range sessions {
+		if frame, err := r.Read(harness.AnswerLimit); err == nil {
+			t.Errorf("session %d got %q, want a close", i, frame)
+		}
+		r.Close()
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
