@@ -35,7 +35,7 @@ short: ## run the tests that take no time
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME
 	@grep -rEo --include='*_test.go' '^func Fuzz\w+' . | sort | while IFS=: read -r file func; do \
-	  fuzz=($(GO) test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "$${file%/*}"); \
+	  fuzz=($(GO) test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "$${file%/*}"); \
 	  echo "$${fuzz[*]}"; \
 	  "$${fuzz[@]}" </dev/null || "$${fuzz[@]}" </dev/null || exit 1; \
 	done

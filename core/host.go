@@ -176,8 +176,8 @@ func (a *attached) Authenticate(ctx context.Context, info *pluginhost.CallInfo, 
 	}
 	s.SetIdentity(id)
 	for _, c := range slices.Concat(ans.Joins, channels) {
-		if !slices.Contains(out.Channels, c) {
-			out.Channels = append(out.Channels, c)
+		if !slices.Contains(out.GetChannels(), c) {
+			out.Channels = append(out.GetChannels(), c)
 		}
 	}
 	out.Identity = pluginhost.IdentityProto(id)

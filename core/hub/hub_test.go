@@ -243,7 +243,7 @@ func BenchmarkPublish(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			g := New().Group("a", Options{})
 			for i := range n {
-				g.Join(g.person(uint64(i+1)).Session, "x") //nolint:gosec // small
+				g.Join(g.person(uint64(i+1)).Session, "x")
 			}
 			v := text(`{"hello":"world"}`)
 			var dirty session.Dirty

@@ -26,7 +26,8 @@ func (g *Group) Publish(channels []string, except []uint64, variants []Variant, 
 		*pooled = g.shard(c).snapshot(*pooled, c)
 	}
 	seen := newSeen(channels, len(*pooled))
-	var r renderer
+	r := renderers.Get().(*renderer)
+	defer renderers.Put(r)
 	n := 0
 	for _, s := range *pooled {
 		if seen.twice(s.ID) || slices.Contains(except, s.ID) {
@@ -71,7 +72,8 @@ func (g *Group) Send(s *session.Session, variants []Variant, dirty *session.Dirt
 	if v == nil {
 		return false
 	}
-	var r renderer
+	r := renderers.Get().(*renderer)
+	defer renderers.Put(r)
 	if s.Offer(r.render(v, s.Tuning()), v.Binary) != nil {
 		return false
 	}

@@ -3,6 +3,7 @@ package hub
 import (
 	"crypto/rand"
 	"strconv"
+	"sync"
 
 	"github.com/protocol-bridge/bridge/core/session"
 )
@@ -41,11 +42,14 @@ func pick(variants []Variant, t *session.Tuning) *Variant {
 // renderer fills slots, in one buffer that is used again from receiver to receiver.
 type renderer struct {
 	buf    []byte
-	random []byte // unused random bytes
+	random []byte // those of chunk that are not used yet
+	chunk  [randomChunk]byte
 }
 
+var renderers = sync.Pool{New: func() any { return new(renderer) }}
+
 // Random bytes are drawn for many ids at a time.
-const randomChunk = 1024
+const randomChunk = 512
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 
@@ -53,32 +57,32 @@ func (r *renderer) render(v *Variant, t *session.Tuning) []byte {
 	if len(v.Slots) == 0 {
 		return v.Data
 	}
-	b, from := r.buf[:0], 0
+	r.buf = r.buf[:0]
+	from := 0
 	for _, slot := range v.Slots {
-		b = append(b, v.Data[from:slot.At]...)
+		r.buf = append(r.buf, v.Data[from:slot.At]...)
 		from = slot.At
 		if slot.RandomID > 0 {
-			b = r.appendID(b, slot.RandomID)
+			r.appendID(slot.RandomID)
 			continue
 		}
 		n := slot.Number
 		if t != nil {
 			n -= t.Variables[slot.Minus]
 		}
-		b = strconv.AppendInt(b, n, 10)
+		r.buf = strconv.AppendInt(r.buf, n, 10)
 	}
-	r.buf = append(b, v.Data[from:]...)
+	r.buf = append(r.buf, v.Data[from:]...)
 	return r.buf
 }
 
-func (r *renderer) appendID(b []byte, n int) []byte {
+func (r *renderer) appendID(n int) {
 	for range n {
 		if len(r.random) == 0 {
-			r.random = make([]byte, randomChunk)
+			r.random = r.chunk[:]
 			_, _ = rand.Read(r.random) // never fails
 		}
-		b = append(b, alphabet[r.random[0]&63])
+		r.buf = append(r.buf, alphabet[r.random[0]&63])
 		r.random = r.random[1:]
 	}
-	return b
 }

@@ -60,7 +60,7 @@ func (a *Actor) Eof(*session.Session) { a.post(actor.NewEvent(wire.Eof)) }
 func (a *Actor) Closed(s *session.Session, code int, reason string, byClient bool) {
 	a.plugin.cfg.Host.Gone(s)
 	e := actor.NewEvent(wire.Closed)
-	e.Cold = &pluginv1.Closed{Code: uint32(code), Reason: reason, ByClient: byClient} //nolint:gosec // a close code
+	e.Cold = &pluginv1.Closed{Code: uint32(code), Reason: reason, ByClient: byClient}
 	a.post(e)
 }
 

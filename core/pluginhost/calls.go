@@ -104,7 +104,7 @@ func (c *call) run(ctx context.Context) {
 		return
 	case *pluginv1.Call_Publish:
 		var dirty session.Dirty
-		count = uint64(host.Publish(c.actor.author(c.info.Session), t.Publish, &dirty)) //nolint:gosec // a count
+		count = uint64(host.Publish(c.actor.author(c.info.Session), t.Publish, &dirty))
 		dirty.Flush()
 	case *pluginv1.Call_Act:
 		count = host.Act(t.Act)
@@ -128,7 +128,7 @@ func (c *call) run(ctx context.Context) {
 // emit posts one answer to the actor. While too many are not handled yet it waits, unless the actor
 // has gone.
 func (c *call) emit(ans *pluginv1.Answer) {
-	ans.Tag, ans.CallSeq, ans.CallIndex = c.msg.GetTag(), c.info.Seq, uint32(c.info.Index) //nolint:gosec // a small number
+	ans.Tag, ans.CallSeq, ans.CallIndex = c.msg.GetTag(), c.info.Seq, uint32(c.info.Index)
 	e := actor.NewEvent(wire.Answer)
 	e.Cold = ans
 	if c.actor.session == nil && c.info.Session != nil {

@@ -127,7 +127,7 @@ func (x *Exec) program(dir string) (string, error) {
 	}
 	defer from.Close()
 	path = filepath.Join(dir, filepath.Base(path))
-	to, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o500)
+	to, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o500) //nolint:gosec // it is to be run
 	if err != nil {
 		return "", err
 	}
@@ -161,7 +161,7 @@ type child struct {
 }
 
 func (c *child) prepare(path string, args, env []string) error {
-	c.cmd = exec.Command(path, args...)
+	c.cmd = exec.Command(path, args...) //nolint:noctx // it lives until it is killed
 	c.cmd.Env = env
 	// A group of its own: a terminal's interrupt is for the core alone, and a child that is stopped
 	// when the core dies is continued by the kernel, and then sees the end of its lifeline.

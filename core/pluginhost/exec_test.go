@@ -12,13 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
 	"github.com/protocol-bridge/bridge/proto/handshake"
 	"github.com/protocol-bridge/bridge/proto/wire"
 	"github.com/protocol-bridge/bridge/sdk"
 	"github.com/protocol-bridge/bridge/sdk/plugintest/lines"
-
-	"go.uber.org/goleak"
 )
 
 // TestMain is also the plugin that the tests start: this very binary, with go-plugin's cookie.

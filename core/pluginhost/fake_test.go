@@ -48,12 +48,6 @@ func (l *fakeLauncher) last() *fakeProcess {
 	return l.processes[len(l.processes)-1]
 }
 
-func (l *fakeLauncher) count() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.processes)
-}
-
 // fakeActor is what an instance keeps of an actor.
 type fakeActor struct {
 	snapshot *pluginv1.Snapshot
@@ -334,7 +328,7 @@ func (h *fakeHost) Ended(s *session.Session) {
 
 func (h *fakeHost) Ask(_ context.Context, info *CallInfo, ask *pluginv1.Ask, emit func(*pluginv1.Answer)) {
 	h.mu.Lock()
-	h.asked[[3]uint64{info.Actor, info.Seq, uint64(info.Index)}]++ //nolint:gosec // small
+	h.asked[[3]uint64{info.Actor, info.Seq, uint64(info.Index)}]++
 	answer := h.answer
 	h.mu.Unlock()
 	if answer != nil {
@@ -364,7 +358,8 @@ func newWorld(t interface {
 	Helper()
 	Cleanup(func())
 	Fatal(...any)
-}, desc *pluginv1.DescribeResponse, b brain, change func(*Config)) *world {
+}, desc *pluginv1.DescribeResponse, b brain, change func(*Config),
+) *world {
 	t.Helper()
 	w := &world{launcher: &fakeLauncher{desc: desc, brain: b}, host: newFakeHost()}
 	cfg := Config{

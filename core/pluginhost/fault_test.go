@@ -68,7 +68,7 @@ func TestPoisonAgain(t *testing.T) {
 	for i := range 5 {
 		bad := w.open()
 		bad.say("die")
-		eventually(t, "the culprit's end", func() bool { return w.culprits.Load() == uint64(i+1) }) //nolint:gosec // small
+		eventually(t, "the culprit's end", func() bool { return w.culprits.Load() == uint64(i+1) })
 	}
 	if n := w.restarts.Load(); n > 6 {
 		t.Errorf("%d restarts for 5 doses, want at most 6", n)

@@ -140,7 +140,7 @@ func (in *Instance) send() {
 		spare = batch
 		if !ok {
 			in.process.Kill()
-			for range in.wake { //nolint:revive // until the end
+			for range in.wake {
 			}
 			return
 		}

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -257,10 +258,8 @@ func readsState(desc *pluginv1.DescribeResponse, version uint32) error {
 	if version == 0 || desc.GetStateVersion() == version {
 		return nil
 	}
-	for _, v := range desc.GetReadsState() {
-		if v == version {
-			return nil
-		}
+	if slices.Contains(desc.GetReadsState(), version) {
+		return nil
 	}
 	return fmt.Errorf("version %s of the plugin cannot read state of version %d that sessions have: it declares %d and reads %v",
 		desc.GetVersion(), version, desc.GetStateVersion(), desc.GetReadsState())

@@ -45,10 +45,14 @@ func (l *pluginLog) Error(msg string, args ...any) { l.Log(hclog.Error, msg, arg
 
 // The rest of hclog.Logger.
 
-func (l *pluginLog) IsTrace() bool      { return false }
-func (l *pluginLog) IsDebug() bool      { return l.log.Enabled(context.Background(), slog.LevelDebug) }
-func (l *pluginLog) IsInfo() bool       { return l.log.Enabled(context.Background(), slog.LevelInfo) }
-func (l *pluginLog) IsWarn() bool       { return l.log.Enabled(context.Background(), slog.LevelWarn) }
+func (l *pluginLog) IsTrace() bool { return false }
+
+func (l *pluginLog) IsDebug() bool { return l.log.Enabled(context.Background(), slog.LevelDebug) }
+
+func (l *pluginLog) IsInfo() bool { return l.log.Enabled(context.Background(), slog.LevelInfo) }
+
+func (l *pluginLog) IsWarn() bool { return l.log.Enabled(context.Background(), slog.LevelWarn) }
+
 func (l *pluginLog) IsError() bool      { return l.log.Enabled(context.Background(), slog.LevelError) }
 func (l *pluginLog) ImpliedArgs() []any { return l.args }
 func (l *pluginLog) Name() string       { return l.name }

@@ -13,7 +13,7 @@ type registry struct {
 }
 
 // Ids differ most in their sequence and time, which this mixes into the shard's number.
-func shardOf(id uint64) uint64 { return (id * 0x9E3779B97F4A7C15) >> 58 } //nolint:mnd // 64 shards: 6 bits
+func shardOf(id uint64) uint64 { return (id * 0x9E3779B97F4A7C15) >> 58 }
 
 func (r *registry) get(id uint64) *Actor {
 	s := &r.shards[shardOf(id)]

@@ -51,7 +51,7 @@ func (g *Generator) Next() uint64 {
 }
 
 // Node returns the number of the node that made the id.
-func Node(id uint64) uint16 { return uint16(id >> seqBits & MaxNode) } //nolint:gosec // masked to 10 bits
+func Node(id uint64) uint16 { return uint16(id >> seqBits & MaxNode) }
 
 // Time returns when the id was made, in ms since 1970.
-func Time(id uint64) int64 { return int64(id>>(nodeBits+seqBits)) + Epoch } //nolint:gosec // 41 bits
+func Time(id uint64) int64 { return int64(id>>(nodeBits+seqBits)) + Epoch }

@@ -1,7 +1,8 @@
 package wire
 
 import (
-	"fmt"
+	"bytes"
+	"errors"
 	"slices"
 	"sync"
 
@@ -69,10 +70,16 @@ func (Codec) Marshal(v any) (mem.BufferSlice, error) {
 		return encoding.GetCodecV2(grpcproto.Name).Marshal(v)
 	}
 	if b.buf != nil {
-		return nil, fmt.Errorf("wire: a received batch is not to be sent")
+		return nil, errors.New("wire: a received batch is not to be sent")
 	}
 	data := b.B
 	b.B = nil
+	if mem.IsBelowBufferPoolingThreshold(len(data)) {
+		// gRPC does not give back what is so small, and the buffer may be a large one.
+		small := mem.SliceBuffer(bytes.Clone(data))
+		bufferPool{}.Put(&data)
+		return mem.BufferSlice{small}, nil
+	}
 	return mem.BufferSlice{mem.NewBuffer(&data, bufferPool{})}, nil
 }
 

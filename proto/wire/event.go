@@ -38,7 +38,7 @@ func AppendEvent(b []byte, e *Event) ([]byte, error) {
 		b = appendBytes(b, 1, e.Name)
 	default:
 		if e.Cold != nil {
-			return proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(b, e.Cold)
+			return sizedBefore.MarshalAppend(b, e.Cold)
 		}
 	}
 	return b, nil

@@ -10,7 +10,8 @@ import (
 func AppendStep(b []byte, s *Step) ([]byte, error) {
 	size := sizeVarint(1, s.Actor) + sizeVarint(2, s.Seq)
 	for i := range s.Commands {
-		size += sizeTag(3) + protowire.SizeBytes(sizeCommand(&s.Commands[i]))
+		_, n := sizeCommand(&s.Commands[i], proto.MarshalOptions{})
+		size += sizeTag(3) + protowire.SizeBytes(n)
 	}
 	out := appendHeader(b, 1, size)
 	out = appendVarint(out, 1, s.Actor)
@@ -24,7 +25,10 @@ func AppendStep(b []byte, s *Step) ([]byte, error) {
 	return out, nil
 }
 
-func sizeInner(c *Command) int {
+// sizedBefore takes the size that a message found when it was last asked for it.
+var sizedBefore = proto.MarshalOptions{UseCachedSize: true}
+
+func sizeInner(c *Command, coldSize proto.MarshalOptions) int {
 	switch c.Kind {
 	case Send:
 		return sizeBytes(1, len(c.Data)) + sizeBool(2, c.Binary) + sizeVarint(3, uint64(c.Number))
@@ -40,16 +44,18 @@ func sizeInner(c *Command) int {
 	if c.Cold == nil {
 		return 0
 	}
-	return proto.Size(c.Cold)
+	return coldSize.Size(c.Cold)
 }
 
-func sizeCommand(c *Command) int {
-	return sizeVarint(1, c.Session) + sizeTag(protowire.Number(c.Kind)) + protowire.SizeBytes(sizeInner(c))
+func sizeCommand(c *Command, coldSize proto.MarshalOptions) (inner, size int) {
+	inner = sizeInner(c, coldSize)
+	return inner, sizeVarint(1, c.Session) + sizeTag(protowire.Number(c.Kind)) + protowire.SizeBytes(inner)
 }
 
+// appendCommand appends a command whose size was taken just before.
 func appendCommand(b []byte, c *Command) ([]byte, error) {
-	inner := sizeInner(c)
-	b = appendHeader(b, 3, sizeVarint(1, c.Session)+sizeTag(protowire.Number(c.Kind))+protowire.SizeBytes(inner))
+	inner, size := sizeCommand(c, sizedBefore)
+	b = appendHeader(b, 3, size)
 	b = appendVarint(b, 1, c.Session)
 	b = appendHeader(b, protowire.Number(c.Kind), inner)
 	switch c.Kind {
@@ -70,7 +76,7 @@ func appendCommand(b []byte, c *Command) ([]byte, error) {
 		b = appendBytes(b, 1, c.Key)
 	default:
 		if c.Cold != nil {
-			return proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(b, c.Cold)
+			return sizedBefore.MarshalAppend(b, c.Cold)
 		}
 	}
 	return b, nil
@@ -162,9 +168,10 @@ func decodeCommandKind(b []byte, c *Command) error {
 			return err
 		}
 		b = rest
-		if v.typ == protowire.VarintType {
+		switch v.typ {
+		case protowire.VarintType:
 			setCommandNumber(c, v)
-		} else if v.typ == protowire.BytesType {
+		case protowire.BytesType:
 			setCommandBytes(c, v)
 		}
 	}

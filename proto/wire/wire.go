@@ -225,7 +225,7 @@ func appendBool(b []byte, field protowire.Number, v bool) []byte {
 }
 
 func appendHeader(b []byte, field protowire.Number, size int) []byte {
-	return protowire.AppendVarint(appendTag(b, field, protowire.BytesType), uint64(size)) //nolint:gosec // a length
+	return protowire.AppendVarint(appendTag(b, field, protowire.BytesType), uint64(size))
 }
 
 // value is one field of a message: a number for varints, bytes for everything with a length.
@@ -258,7 +258,7 @@ func (v *value) next(b []byte) (rest []byte, err error) {
 		if n < 0 || size > uint64(len(b)-n) {
 			return nil, malformed("field value")
 		}
-		end := n + int(size) //nolint:gosec // at most the length of b
+		end := n + int(size)
 		v.bytes = b[n:end:end]
 		return b[end:], nil
 	}

@@ -83,7 +83,10 @@ func OverGRPC[S any, P sdk.Plugin[S]](newPlugin func() P, log *slog.Logger) plug
 
 // Child launches instances as child processes: this test binary again, whose TestMain must be [Main].
 func Child(log *slog.Logger) pluginhost.Launcher {
-	return &pluginhost.Exec{Command: []string{os.Args[0]}, Env: map[string]string{childEnv: "1"}, Logger: log}
+	return &pluginhost.Exec{Command: []string{os.Args[0]}, Logger: log, Env: map[string]string{
+		childEnv: "1",
+		"GORACE": "atexit_sleep_ms=0", // the race detector's second of sleep at each end
+	}}
 }
 
 type launcher func(context.Context) (pluginhost.Process, error)
