@@ -42,8 +42,10 @@ func newChild(binary string, args ...string) *exec.Cmd {
 }
 
 // start starts a role that prints its address once it serves.
-func start(binary string, args ...string) (*server, error) {
-	s := &server{cmd: newChild(binary, args...)}
+func start(args ...string) (*server, error) { return startChild(newChild(self, args...)) }
+
+func startChild(cmd *exec.Cmd) (*server, error) {
+	s := &server{cmd: cmd}
 	var err error
 	if s.in, err = s.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -58,7 +60,7 @@ func start(binary string, args ...string) (*server, error) {
 	s.out = bufio.NewReader(out)
 	s.pids = []int{s.cmd.Process.Pid}
 	if s.address, err = s.out.ReadString('\n'); err != nil {
-		return nil, errors.Join(fmt.Errorf("start %s: %w", args[0], err), s.stop())
+		return nil, errors.Join(fmt.Errorf("start %s: %w", cmd.Args[1], err), s.stop())
 	}
 	s.address = strings.TrimSpace(s.address)
 	return s, nil
@@ -88,8 +90,15 @@ func (s *server) ask(what string, answer any) error {
 	return json.Unmarshal(line, answer)
 }
 
-// startCore starts a core with this in its configuration, and its plugin.
-func startCore(binary, hcl string, args ...string) (*server, error) {
+// coreOf says how a core is started.
+type coreOf struct {
+	binary string   // a build of this command
+	env    []string // besides that of this process
+	args   []string // for the role
+}
+
+// start starts a core with this in its configuration, and its plugin.
+func (c coreOf) start(hcl string) (*server, error) {
 	dir, err := os.MkdirTemp("", "bridge-bench-")
 	if err != nil {
 		return nil, err
@@ -98,7 +107,9 @@ func startCore(binary, hcl string, args ...string) (*server, error) {
 	if err := os.WriteFile(file, []byte(listener+hcl), 0o600); err != nil {
 		return nil, err
 	}
-	s, err := start(binary, append([]string{"core", "-config", file}, args...)...)
+	cmd := newChild(c.binary, append([]string{"core", "-config", file}, c.args...)...)
+	cmd.Env = append(os.Environ(), c.env...)
+	s, err := startChild(cmd)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}

@@ -57,6 +57,7 @@ type options struct {
 	cpuProfile    string
 	pluginProfile string
 	against       string
+	env           []string
 	verbose       bool
 }
 
@@ -70,7 +71,11 @@ func measure(args []string) error {
 	flags.Float64Var(&o.seconds, "seconds", 2, "how long a measurement takes")
 	flags.StringVar(&o.cpuProfile, "cpuprofile", "", "write a profile of the core to this file, of the last measurement of it")
 	flags.StringVar(&o.pluginProfile, "pluginprofile", "", "likewise of the plugin")
-	flags.StringVar(&o.against, "against", "", "compare echoes with those of another build of this command, not with the baselines")
+	flags.StringVar(&o.against, "against", "", "compare rates with those of another build of this command, not with the baselines")
+	flags.Func("env", "a variable for the core, as GOMAXPROCS=1; may be repeated", func(text string) error {
+		o.env = append(o.env, text)
+		return nil
+	})
 	flags.BoolVar(&o.verbose, "v", false, "print each measurement")
 	flags.Usage = func() {
 		fmt.Fprintln(flags.Output(), "usage: bench [flags]; rows are:")

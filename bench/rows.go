@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -60,29 +61,39 @@ var rows = []row{
 	{"allocations", "allocations in the core's own code from socket to batch, a frame", "0", "", (*bench).allocations},
 }
 
-// bridge is a core and its plugin, with profiles if there are to be some.
+// core is the core that is measured, with profiles if there are to be some.
+func (b *bench) core() coreOf {
+	return coreOf{binary: self, env: b.env, args: []string{"-cpuprofile", b.cpuProfile, "-pluginprofile", b.pluginProfile}}
+}
+
+// bridge is a core and its plugin.
 func (b *bench) bridge(hcl string, spec load.Spec) side {
-	return side{name: "bridge", spec: spec, start: func() (*server, error) {
-		return startCore(self, hcl, "-cpuprofile", b.cpuProfile, "-pluginprofile", b.pluginProfile)
-	}}
+	core := b.core()
+	return side{name: "bridge", spec: spec, start: func() (*server, error) { return core.start(hcl) }}
+}
+
+// or is what a side is compared with: the same of another build where one was given.
+func (b *bench) or(baseline side, hcl string, spec load.Spec) side {
+	if b.against == "" {
+		return baseline
+	}
+	other := coreOf{binary: b.against}
+	return side{name: "other", spec: spec, start: func() (*server, error) { return other.start(hcl) }}
 }
 
 func gorillaSide(spec load.Spec) side {
-	return side{name: "gorilla", spec: spec, start: func() (*server, error) { return start(self, "baseline-gorilla") }}
+	return side{name: "gorilla", spec: spec, start: func() (*server, error) { return start("baseline-gorilla") }}
 }
 
 func optimisedSide(spec load.Spec) side {
-	return side{name: "optimised", spec: spec, start: func() (*server, error) { return start(self, "baseline-optimised") }}
+	return side{name: "optimised", spec: spec, start: func() (*server, error) { return start("baseline-optimised") }}
 }
 
 // echoAgainst compares the rates of echoes.
 func echoAgainst(base func(load.Spec) side, connections, inFlight, size int) func(*bench) (string, error) {
 	return func(b *bench) (string, error) {
 		spec := load.Spec{Kind: load.Echo, Path: "/echo", Connections: connections, InFlight: inFlight, Size: size}
-		bridge, other := b.bridge(echoHCL, spec), base(spec)
-		if b.against != "" {
-			other = side{name: "other", spec: spec, start: func() (*server, error) { return startCore(b.against, echoHCL) }}
-		}
+		bridge, other := b.bridge(echoHCL, spec), b.or(base(spec), echoHCL, spec)
 		bridge.open, other.open = true, true
 		samples, err := b.alternate(bridge, other)
 		if err != nil {
@@ -96,7 +107,7 @@ func echoAgainst(base func(load.Spec) side, connections, inFlight, size int) fun
 // latency compares the time of one echo at a time.
 func (b *bench) latency() (string, error) {
 	spec := load.Spec{Kind: load.Echo, Path: "/echo", Connections: 1, InFlight: 1, Size: 64}
-	samples, err := b.alternate(b.bridge(echoHCL, spec), optimisedSide(spec))
+	samples, err := b.alternate(b.bridge(echoHCL, spec), b.or(optimisedSide(spec), echoHCL, spec))
 	if err != nil {
 		return "", err
 	}
@@ -120,13 +131,21 @@ var (
 	centrifugoProxy = peer{rate: 14_000, cpu: 79, gorillaCPU: 4.8}
 )
 
-// againstPeer compares a side with a peer that does not run here.
-func (b *bench) againstPeer(d side, p peer) (string, error) {
-	d.open = true
-	gorilla := gorillaSide(load.Spec{Kind: load.Echo, Path: "/echo", Connections: 100, InFlight: 16, Size: 64})
-	samples, err := b.alternate(d, gorilla)
+// againstPeer compares requests of CTProto with a peer that does not run here.
+func (b *bench) againstPeer(hcl string, backend *server, p peer) (string, error) {
+	spec := load.Spec{Kind: load.CTProto, Path: "/client", Connections: 100, InFlight: 16}
+	bridge := b.bridge(hcl, spec)
+	bridge.open = true
+	if backend != nil {
+		bridge.beside = backend.pids[0]
+	}
+	echo := load.Spec{Kind: load.Echo, Path: "/echo", Connections: 100, InFlight: 16, Size: 64}
+	samples, err := b.alternate(bridge, b.or(gorillaSide(echo), hcl, spec))
 	if err != nil {
 		return "", err
+	}
+	if b.against != "" {
+		return fmt.Sprintf("**%s**; %s; other: %s", ratios(samples[0], samples[1], rate), describe(samples[0]), describe(samples[1])), nil
 	}
 	slower := of(samples[1], cpu).median / p.gorillaCPU
 	return fmt.Sprintf("**%s**, %s of its CPU; %s; the peer: %s, CPU %.0f µs, scaled by %.2f, what gorilla takes more by now",
@@ -135,20 +154,14 @@ func (b *bench) againstPeer(d side, p peer) (string, error) {
 }
 
 // ctproto measures requests that the built-in back-end answers.
-func (b *bench) ctproto() (string, error) {
-	spec := load.Spec{Kind: load.CTProto, Path: "/client", Connections: 100, InFlight: 16}
-	return b.againstPeer(b.bridge(ctprotoHCL, spec), nodeCTProto)
-}
+func (b *bench) ctproto() (string, error) { return b.againstPeer(ctprotoHCL, nil, nodeCTProto) }
 
 // proxy measures requests that a back-end in a process of its own answers.
-func (b *bench) proxy() (string, error) {
-	backend, err := start(self, "backend")
+func (b *bench) proxy() (text string, err error) {
+	backend, err := start("backend")
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = backend.stop() }()
-	spec := load.Spec{Kind: load.CTProto, Path: "/client", Connections: 100, InFlight: 16}
-	bridge := b.bridge(fmt.Sprintf(proxyHCL, backend.address), spec)
-	bridge.beside = backend.pids[0]
-	return b.againstPeer(bridge, centrifugoProxy)
+	defer func() { err = errors.Join(err, backend.stop()) }()
+	return b.againstPeer(fmt.Sprintf(proxyHCL, backend.address), backend, centrifugoProxy)
 }

@@ -29,7 +29,7 @@ func (b *bench) killEcho() (string, error) {
 }
 
 func (b *bench) killCTProto() (text string, err error) {
-	backend, err := start(self, "backend")
+	backend, err := start("backend")
 	if err != nil {
 		return "", err
 	}
@@ -54,7 +54,7 @@ func (b *bench) killCTProto() (text string, err error) {
 
 // kill kills the plugin several times under load.
 func (b *bench) kill(hcl string, spec load.Spec) (text string, err error) {
-	server, err := startCore(self, hcl)
+	server, err := b.core().start(hcl)
 	if err != nil {
 		return "", err
 	}

@@ -22,8 +22,8 @@ const (
 
 // idle measures what an idle connection costs, once: memory does not depend on who else runs.
 func idle(hcl, path string, authorize bool) func(*bench) (string, error) {
-	return func(*bench) (text string, err error) {
-		server, err := startCore(self, hcl)
+	return func(b *bench) (text string, err error) {
+		server, err := b.core().start(hcl)
 		if err != nil {
 			return "", err
 		}
@@ -75,7 +75,9 @@ func resident(s *server) (sizes []int, err error) {
 
 // allocations measures what the core allocates for a frame, by recording every allocation.
 func (b *bench) allocations() (text string, err error) {
-	server, err := startCore(self, echoHCL, "-allocations")
+	core := b.core()
+	core.args = append(core.args, "-allocations")
+	server, err := core.start(echoHCL)
 	if err != nil {
 		return "", err
 	}

@@ -234,8 +234,11 @@ type list struct{ Names []string }
 
 func TestDeepState(t *testing.T) {
 	p := verbs(map[string]func(*sdk.Session[list], string) error{
-		"add":  func(s *sdk.Session[list], v string) error { s.State.Names = append(s.State.Names, v); return nil },
-		"fail": func(s *sdk.Session[list], v string) error { s.State.Names[0] = v; return sdk.Reject("no", sdk.KeepOpen) },
+		"add": func(s *sdk.Session[list], v string) error { s.State.Names = append(s.State.Names, v); return nil },
+		"fail": func(s *sdk.Session[list], v string) error {
+			s.State.Names[0] = v
+			return sdk.Reject("no", sdk.KeepOpen)
+		},
 		"look": func(s *sdk.Session[list], _ string) error { s.Text(strings.Join(s.State.Names, ",")); return nil },
 	})
 	check(t, plugintest.Step(t, p, plugintest.Resumed(map[string]string{"$": `{"Names":["a"]}`}),

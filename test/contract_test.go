@@ -26,6 +26,9 @@ type badPlugin struct {
 // bystanderBound is how long a session of another plugin may wait while ten plugins go wrong.
 const bystanderBound = 5 * time.Second
 
+// faultLimit is how long a fault may take to be seen.
+const faultLimit = 10 * time.Second
+
 // Whatever a plugin does that it must not do, it is named in the log and in /api/plugins, with what to
 // do about it, and the sessions of another plugin never notice.
 func TestBadPlugins(t *testing.T) {
@@ -37,15 +40,16 @@ func TestBadPlugins(t *testing.T) {
 		{name: "foreign-actor", frames: 1, says: "does not exist", mend: "ack only events"},
 		{name: "foreign-session", frames: 1, says: "is not of actor", mend: "only for the actor itself"},
 		{name: "unknown-command", frames: 1, says: "unknown command", mend: "commands of the contract"},
-		{name: "acks-twice", frames: 1, says: "no event in flight", mend: "once"},
+		{name: "acks-twice", frames: 1, says: "step for event", mend: "once"},
 		{name: "acks-in-disorder", frames: 2, says: "is next", mend: "in their order"},
-		{name: "never-acks", frames: 1, extra: `event_timeout = "300ms"`, says: "hang", mend: "event_timeout"},
-		{name: "large-batch", frames: 1, says: "larger than", mend: "smaller"},
+		{name: "never-acks", frames: 1, extra: `event_timeout = "300ms"`, says: "hangs", mend: "event_timeout"},
+		{name: "large-batch", frames: 1, says: "too large", mend: "smaller"},
 		{name: "large-state", frames: 1, says: "bytes", mend: "max_state_bytes"},
 		{name: "garbage", frames: 1, says: "malformed", mend: "LinkResponse"},
-		{name: "ends-link", frames: 1, says: "link", mend: "Link"},
+		{name: "ends-link", frames: 1, says: "ended its link", mend: "Link"},
 		{name: "stdout", says: "remote plugin message", mend: "stdout"},
-		{name: "mute", says: "timeout", mend: "handshake"},
+		{name: "mute", says: "plugin", mend: "handshake"},
+		{name: "no-grpc", says: "describe", mend: "Describe"},
 		{name: "describe-dies", says: "exit status 4", mend: "Describe"},
 		{name: "describe-garbage", says: "describe", mend: "Describe"},
 		{name: "describe-hangs", says: "describe", mend: "Describe"},
@@ -90,22 +94,21 @@ func (p badPlugin) test(t *testing.T, b *harness.Bridge) {
 	} else {
 		p.provoke(t, b)
 	}
-	harness.Eventually(harness.AnswerLimit, func() bool {
-		got := b.Plugin(p.name)
-		return strings.Contains(got.Error, p.says) && strings.Contains(got.Mend, p.mend) && b.Names(p.name, p.says)
-	})
-	got := b.Plugin(p.name)
-	if !strings.Contains(got.Error, p.says) || !strings.Contains(got.Mend, p.mend) {
+	var got harness.Plugin
+	if !harness.Eventually(faultLimit, func() bool {
+		got = b.Plugin(p.name)
+		return strings.Contains(got.Error, p.says) && strings.Contains(got.Mend, p.mend)
+	}) {
 		t.Errorf("/api/plugins has the error %q and the mend %q, want %q and %q", got.Error, got.Mend, p.says, p.mend)
 	}
-	if !b.Names(p.name, p.says) {
+	if !harness.Eventually(faultLimit, func() bool { return b.Names(p.name, p.says) }) {
 		t.Errorf("no line of the log names %q and says %q", p.name, p.says)
 	}
 	want := "running"
 	if p.frames == 0 {
 		want = "failing"
 	}
-	if !harness.Eventually(harness.AnswerLimit, func() bool { return b.Plugin(p.name).State == want }) {
+	if !harness.Eventually(faultLimit, func() bool { return b.Plugin(p.name).State == want }) {
 		t.Errorf("state %q, want %q", b.Plugin(p.name).State, want)
 	}
 }
@@ -120,9 +123,28 @@ func (p badPlugin) provoke(t *testing.T, b *harness.Bridge) {
 		}
 		defer harness.Close(ws)
 		for i := range p.frames {
-			if err := ws.WriteMessage(1, fmt.Appendf(nil, "frame %d", i)); err != nil {
+			if err := harness.Send(ws, fmt.Sprintf("frame %d", i)); err != nil {
 				t.Fatal(err)
 			}
 		}
+	}
+}
+
+// A plugin that fills stdout and stderr while it serves still serves.
+func TestNoisyPlugin(t *testing.T) {
+	b := harness.Start(t, harness.Config{File: badPlugin{name: "noisy"}.block()})
+	l, err := harness.Dial(b.URL("/noisy"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer harness.Close(l)
+	for i := range 5 {
+		got, err := harness.Ask(l, "make noise")
+		if got != "done" || err != nil {
+			t.Fatalf("answer %d: %q, error %v, want %q", i, got, err, "done")
+		}
+	}
+	if p := b.Plugin("noisy"); p.Restarts != 0 || p.Error != "" {
+		t.Errorf("%d restarts, error %q, want none", p.Restarts, p.Error)
 	}
 }

@@ -3,6 +3,7 @@ package pluginhost
 import (
 	"context"
 	"errors"
+	"io"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -12,8 +13,15 @@ import (
 	"github.com/protocol-bridge/bridge/proto/wire"
 )
 
-// ErrPluginGone is returned for everything asked of a process that has ended.
-var ErrPluginGone = errors.New("plugin process has ended")
+// Errors of a link.
+var (
+	// ErrPluginGone is returned for everything asked of a process that has ended.
+	ErrPluginGone = errors.New("plugin process has ended")
+	// ErrLinkEnded is returned when a process that lives has ended the link.
+	ErrLinkEnded = errors.New("plugin ended its link")
+	// ErrTooLarge is returned when the plugin sent more at a time than is taken.
+	ErrTooLarge = errors.New("plugin sent too large a message")
+)
 
 // Conn is the contract over a gRPC connection: Process without the process.
 type Conn struct {
@@ -56,8 +64,15 @@ type grpcLink struct {
 }
 
 func (l *grpcLink) Send(b *wire.Batch) error { return gone(l.stream.SendMsg(b)) }
-func (l *grpcLink) Recv(b *wire.Batch) error { return gone(l.stream.RecvMsg(b)) }
 func (l *grpcLink) Abort()                   { l.cancel() }
+
+func (l *grpcLink) Recv(b *wire.Batch) error {
+	err := l.stream.RecvMsg(b)
+	if errors.Is(err, io.EOF) {
+		return ErrLinkEnded
+	}
+	return gone(err)
+}
 
 // gone makes one error of all ways in which a dead process shows itself; the only place that reads
 // gRPC's codes.
@@ -68,6 +83,8 @@ func gone(err error) error {
 	switch status.Code(err) {
 	case codes.Unavailable, codes.Canceled, codes.Aborted:
 		return errors.Join(ErrPluginGone, err)
+	case codes.ResourceExhausted:
+		return errors.Join(ErrTooLarge, err)
 	}
 	return err
 }

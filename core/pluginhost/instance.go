@@ -3,6 +3,7 @@ package pluginhost
 import (
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -176,6 +177,7 @@ func (in *Instance) receive() {
 	apply := in.apply
 	for {
 		if err := in.link.Recv(&batch); err != nil {
+			in.unheard(err)
 			return
 		}
 		err := wire.Steps(batch.B, &scratch, apply)
@@ -192,6 +194,27 @@ func (in *Instance) receive() {
 		}
 	}
 }
+
+// unheard is called with the error after which nothing more comes: a fault, unless the process has
+// ended or was asked to.
+func (in *Instance) unheard(err error) {
+	switch {
+	case in.stopping.Load(), errors.Is(err, ErrPluginGone), errors.Is(err, io.EOF):
+	case errors.Is(err, ErrLinkEnded):
+		in.fault(err, "a plugin keeps its Link open until the core ends it, or itself")
+	case errors.Is(err, ErrTooLarge):
+		in.fault(err, "send smaller batches of steps: 1 MiB of payload, or one step that is larger")
+	default:
+		select {
+		case <-in.process.Exited(): // that explains it
+		case <-time.After(lastSign):
+			in.fault(err, "the plugin must send LinkResponse messages of bridge.plugin.v1")
+		}
+	}
+}
+
+// lastSign is how long an error of the link may be ahead of the end of the process.
+const lastSign = 50 * time.Millisecond
 
 // Fault is something a plugin did that the contract forbids, or how it failed to start.
 type Fault struct {

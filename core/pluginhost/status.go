@@ -58,6 +58,10 @@ func mendStart(err error) string {
 		return "check the path in the plugin's command"
 	case errors.Is(err, os.ErrPermission):
 		return "make the file in the plugin's command executable"
+	case strings.Contains(text, "checksum of"):
+		return "put the program that was meant in its place, or the sum of this one into the plugin's sha256"
+	case strings.Contains(text, "timeout while waiting"), strings.Contains(text, "Failed to read any lines"):
+		return "the program in the plugin's command must begin with the handshake of a plugin, as sdk.Main does"
 	case strings.Contains(text, "nrecognized remote plugin message"):
 		return "a plugin prints nothing to stdout before its handshake; log to stderr"
 	case strings.Contains(text, "describe:"):

@@ -309,7 +309,9 @@ func (p *Plugin) watch() {
 		now := p.tick.Add(1)
 		for _, in := range p.live() {
 			if in.role == roleMain && in.sweep(now, ticksPerTimeout) && !in.hung.Swap(true) {
-				p.log.Warn("plugin hangs, it is replaced", "instance", in.number, "pid", in.process.Pid(), "event_timeout", p.cfg.EventTimeout)
+				const mend = "what takes time is a call, not a handler's; if a handler must take so long, raise event_timeout in the plugin's block"
+				p.setFault(&Fault{fmt.Errorf("plugin hangs: an event was not acked within %v", p.cfg.EventTimeout), mend, p.cfg.Clock.Now()})
+				p.log.Warn("plugin hangs, it is replaced", "instance", in.number, "pid", in.process.Pid(), "event_timeout", p.cfg.EventTimeout, "mend", mend)
 				in.process.Kill()
 			}
 		}

@@ -6,13 +6,18 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
+	"github.com/protocol-bridge/bridge/sdk"
 	"github.com/protocol-bridge/bridge/sdk/plugintest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	plugintest.Main(m, func() int { return sdk.Run(New()) })
+}
+
+func TestTranscripts(t *testing.T) {
+	plugintest.Run(t, New, "testdata/transcripts/*.txt", plugintest.Config{})
+}
 
 const (
 	authorizeFrame = `{"messageId":"authorize1","type":"authorize","payload":{"token":"good"}}`

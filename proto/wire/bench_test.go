@@ -3,6 +3,7 @@ package wire_test
 import (
 	"testing"
 
+	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
 	"github.com/protocol-bridge/bridge/proto/wire"
 )
 
@@ -86,5 +87,32 @@ func BenchmarkAppendStep(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		_, _ = wire.AppendStep(buf, s)
+	}
+}
+
+func BenchmarkAsk(b *testing.B) {
+	step := &wire.Step{Actor: 1 << 60, Seq: 9, Commands: []wire.Command{{Kind: wire.Call, Cold: &pluginv1.Call{
+		Tag: "abcdefghij", Order: "messages", Parallel: 8,
+		Target: &pluginv1.Call_Ask{Ask: &pluginv1.Ask{Type: "chat/say", Payload: make([]byte, 64), MessageId: "abcdefghij"}},
+	}}}}
+	var scratch wire.Step
+	buf := make([]byte, 0, 1<<10)
+	b.ReportAllocs()
+	for b.Loop() {
+		batch, _ := wire.AppendStep(buf, step)
+		_ = wire.Steps(batch, &scratch, func(*wire.Step) error { return nil })
+	}
+}
+
+func BenchmarkAnswer(b *testing.B) {
+	event := &wire.Event{Actor: 1 << 60, Seq: 9, Time: 1789000000000, Kind: wire.Answer, Cold: &pluginv1.Answer{
+		Tag: "abcdefghij", Last: true, Outcome: pluginv1.Outcome_OUTCOME_OK, Payload: make([]byte, 64), HasPayload: true,
+		CallSeq: 8, CallIndex: 1,
+	}}
+	buf := make([]byte, 0, 1<<10)
+	b.ReportAllocs()
+	for b.Loop() {
+		batch, _ := wire.AppendEvent(buf, event)
+		_ = wire.Events(batch, func(*wire.Event) error { return nil })
 	}
 }

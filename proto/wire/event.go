@@ -16,7 +16,7 @@ func AppendEvent(b []byte, e *Event) ([]byte, error) {
 		inner = sizeBytes(1, len(e.Name))
 	default:
 		if e.Cold != nil {
-			inner = proto.Size(e.Cold)
+			inner = sizeCold(e.Cold, proto.MarshalOptions{})
 		}
 	}
 	size := sizeVarint(1, e.Actor) + sizeVarint(2, e.Seq) + sizeVarint(3, e.Session) +
@@ -38,7 +38,7 @@ func AppendEvent(b []byte, e *Event) ([]byte, error) {
 		b = appendBytes(b, 1, e.Name)
 	default:
 		if e.Cold != nil {
-			return sizedBefore.MarshalAppend(b, e.Cold)
+			return appendCold(b, e.Cold)
 		}
 	}
 	return b, nil
@@ -105,7 +105,7 @@ func decodeEvent(b []byte, e *Event) error {
 func decodeEventKind(b []byte, e *Event) error {
 	e.Data, e.Binary, e.Name, e.Cold = nil, false, "", newColdEvent(e.Kind)
 	if e.Cold != nil {
-		if err := proto.Unmarshal(b, e.Cold); err != nil {
+		if err := unmarshalCold(b, e.Cold); err != nil {
 			return malformed(err.Error())
 		}
 		return nil

@@ -44,7 +44,7 @@ func sizeInner(c *Command, coldSize proto.MarshalOptions) int {
 	if c.Cold == nil {
 		return 0
 	}
-	return coldSize.Size(c.Cold)
+	return sizeCold(c.Cold, coldSize)
 }
 
 func sizeCommand(c *Command, coldSize proto.MarshalOptions) (inner, size int) {
@@ -76,7 +76,7 @@ func appendCommand(b []byte, c *Command) ([]byte, error) {
 		b = appendBytes(b, 1, c.Key)
 	default:
 		if c.Cold != nil {
-			return sizedBefore.MarshalAppend(b, c.Cold)
+			return appendCold(b, c.Cold)
 		}
 	}
 	return b, nil
@@ -156,7 +156,7 @@ func decodeCommand(b []byte, c *Command) error {
 func decodeCommandKind(b []byte, c *Command) error {
 	c.Binary, c.Data, c.Key, c.Number, c.Cold = false, nil, "", 0, newColdCommand(c.Kind)
 	if c.Cold != nil {
-		if err := proto.Unmarshal(b, c.Cold); err != nil {
+		if err := unmarshalCold(b, c.Cold); err != nil {
 			return malformed(err.Error())
 		}
 		return nil

@@ -60,7 +60,7 @@ func (p *watchedProcess) OpenLink() (pluginhost.Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	wl := &watchedLink{Link: l, process: p.Process, w: p.w, unacked: make(map[ack]bool)}
+	wl := &watchedLink{Link: l, process: p.Process, w: p.w, unacked: make(map[ack]bool), bound: make(map[uint64]bool)}
 	p.w.mu.Lock()
 	p.w.open[wl], p.w.current = true, p.Process
 	p.w.mu.Unlock()
@@ -75,15 +75,16 @@ type watchedLink struct {
 	process pluginhost.Process
 	w       *watched
 
-	unacked map[ack]bool // guarded by w.mu
-	dead    bool         // of the goroutine that receives
+	unacked map[ack]bool    // guarded by w.mu
+	bound   map[uint64]bool // likewise: sessions that were bound to a named actor
+	dead    bool            // of the goroutine that receives
 }
 
 // Send notes which events are on their way.
 func (l *watchedLink) Send(b *wire.Batch) error {
 	l.w.mu.Lock()
 	err := wire.Events(b.B, func(e *wire.Event) error {
-		if e.Seq != 0 {
+		if e.Seq != 0 && !l.bound[e.Actor] {
 			l.unacked[ack{e.Actor, e.Seq}] = true
 		}
 		return nil
@@ -131,7 +132,9 @@ func (l *watchedLink) Recv(b *wire.Batch) error {
 func (l *watchedLink) acked(s *wire.Step) error {
 	delete(l.unacked, ack{s.Actor, s.Seq})
 	if n := len(s.Commands); n > 0 && s.Commands[n-1].Kind == wire.Bind {
-		for a := range l.unacked { // they come again at the named actor
+		// Those on their way are not acked here: they come again at the named actor.
+		l.bound[s.Actor] = true
+		for a := range l.unacked {
 			if a.actor == s.Actor {
 				delete(l.unacked, a)
 			}

@@ -3,8 +3,11 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -34,6 +37,8 @@ func run(how string) error {
 		}
 	case "mute":
 		time.Sleep(time.Minute)
+	case "no-grpc":
+		return serveGarbage()
 	}
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig: plugin.HandshakeConfig{
@@ -47,6 +52,27 @@ func run(how string) error {
 		},
 	})
 	return nil
+}
+
+// serveGarbage takes connections as a plugin does, and then speaks something else.
+func serveGarbage() error {
+	path := filepath.Join(os.Getenv(handshake.SocketDir), "plugin.sock")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(os.Stdout, "1|%d|unix|%s|grpc\n", handshake.ProtocolVersion, path); err != nil {
+		return err
+	}
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return err
+		}
+		if _, err := conn.Write(bytes.Repeat(garbage, 1000)); err != nil {
+			return err
+		}
+	}
 }
 
 // followLifeline ends the process with its core, which is the one thing that it does well.

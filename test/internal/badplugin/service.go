@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"os"
-	"sync"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/encoding"
@@ -78,10 +77,7 @@ func (s *service) Link(stream grpc.BidiStreamingServer[pluginv1.LinkRequest, plu
 			return err
 		}
 		for _, e := range batch.GetEvents() {
-			l.events.Lock()
-			done, err := l.event(e)
-			l.events.Unlock()
-			if done || err != nil {
+			if done, err := l.event(e); done || err != nil {
 				return err
 			}
 		}
@@ -92,20 +88,26 @@ type link struct {
 	how    string
 	stream grpc.BidiStreamingServer[pluginv1.LinkRequest, pluginv1.LinkResponse]
 
-	events sync.Mutex
-	before *pluginv1.Event // the last frame that was not acked
-	other  uint64          // a session that was opened
+	opened []uint64        // sessions
+	before *pluginv1.Event // a frame that was not acked
+	silent bool            // nothing is acked any more
 }
 
 // event handles one event; done says that the link is to end in order.
 func (l *link) event(e *pluginv1.Event) (done bool, err error) {
 	switch {
-	case e.GetSeq() == 0:
+	case e.GetSeq() == 0 || l.silent:
 		return false, nil
 	case e.GetFrame() != nil:
 		return l.frame(e)
 	case e.GetOpened() != nil:
-		l.other = e.GetActor()
+		l.opened = append(l.opened, e.GetActor())
+		if before := l.before; before != nil && l.how == "foreign-session" {
+			l.before = nil
+			if done, err := l.frame(before); done || err != nil {
+				return done, err
+			}
+		}
 	}
 	return false, l.ack(e)
 }
@@ -123,9 +125,15 @@ func step(e *pluginv1.Event, commands ...*pluginv1.Command) *pluginv1.Step {
 func (l *link) frame(e *pluginv1.Event) (done bool, err error) {
 	switch l.how {
 	case "foreign-actor":
-		return false, l.ack(&pluginv1.Event{Actor: e.GetActor() + 1, Seq: e.GetSeq()})
+		return false, l.ack(&pluginv1.Event{Actor: nobody, Seq: e.GetSeq()})
 	case "foreign-session":
-		return false, l.ack(e, &pluginv1.Command{Session: l.other, Kind: send([]byte("from somebody else's plugin step"))})
+		for _, other := range l.opened {
+			if other != e.GetActor() {
+				return false, l.ack(e, &pluginv1.Command{Session: other, Kind: send([]byte("from another's step"))})
+			}
+		}
+		l.before = e // until there is another
+		return false, nil
 	case "unknown-command":
 		command := &pluginv1.Command{}
 		command.ProtoReflect().SetUnknown(protowire.AppendString(protowire.AppendTag(nil, 99, protowire.BytesType), "new"))
@@ -139,6 +147,7 @@ func (l *link) frame(e *pluginv1.Event) (done bool, err error) {
 		}
 		return false, l.ack(e)
 	case "never-acks":
+		l.silent = true
 		return false, nil
 	case "large-batch":
 		return false, l.ack(e, &pluginv1.Command{Kind: send(bytes.Repeat([]byte("x"), wire.MaxMessage))})
@@ -149,9 +158,23 @@ func (l *link) frame(e *pluginv1.Event) (done bool, err error) {
 		return false, l.stream.SendMsg(raw(garbage))
 	case "ends-link":
 		return true, nil
+	case "noisy":
+		noise := bytes.Repeat([]byte("noise "), noiseBytes/6)
+		for _, w := range []*os.File{os.Stdout, os.Stderr} {
+			if _, err := w.Write(noise); err != nil {
+				return false, err
+			}
+		}
+		return false, l.ack(e, &pluginv1.Command{Kind: send([]byte("done"))})
 	}
 	return false, l.ack(e)
 }
+
+// nobody is no actor's number: those of sessions have the time in them.
+const nobody = 1
+
+// noiseBytes is what a noisy plugin writes at a frame, without an end of line.
+const noiseBytes = 1 << 20
 
 func send(data []byte) *pluginv1.Command_Send {
 	return &pluginv1.Command_Send{Send: &pluginv1.Send{Data: data}}

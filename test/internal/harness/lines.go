@@ -48,9 +48,7 @@ func MustDialLines(t testing.TB, url string) *Lines {
 }
 
 // Send sends a line.
-func (l *Lines) Send(line string) error {
-	return l.ws.WriteMessage(websocket.TextMessage, []byte(line))
-}
+func (l *Lines) Send(line string) error { return Send(l.ws, line) }
 
 // Read returns the next line.
 func (l *Lines) Read(limit time.Duration) (string, error) {
@@ -59,20 +57,12 @@ func (l *Lines) Read(limit time.Duration) (string, error) {
 }
 
 // Ask sends a line and returns the next one that comes.
-func (l *Lines) Ask(line string) (string, error) {
-	if err := l.Send(line); err != nil {
-		return "", err
-	}
-	return l.Read(AnswerLimit)
-}
+func (l *Lines) Ask(line string) (string, error) { return Ask(l.ws, line) }
 
 // AwaitClose is AwaitClose of its connection.
 func (l *Lines) AwaitClose(limit time.Duration) (code int, reason string, err error) {
 	return AwaitClose(l.ws, limit)
 }
-
-// Conn is the connection.
-func (l *Lines) Conn() *websocket.Conn { return l.ws }
 
 // Close closes the connection.
 func (l *Lines) Close() { Close(l.ws) }

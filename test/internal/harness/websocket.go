@@ -43,6 +43,20 @@ func read(ws *websocket.Conn, limit time.Duration) ([]byte, error) {
 	return data, err
 }
 
+// Send sends a text frame.
+func Send(ws *websocket.Conn, text string) error {
+	return ws.WriteMessage(websocket.TextMessage, []byte(text))
+}
+
+// Ask sends a text frame and returns the next one that comes.
+func Ask(ws *websocket.Conn, text string) (string, error) {
+	if err := Send(ws, text); err != nil {
+		return "", err
+	}
+	data, err := read(ws, AnswerLimit)
+	return string(data), err
+}
+
 // Close closes a WebSocket in order.
 func Close(ws *websocket.Conn) {
 	_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(1000, ""), time.Now().Add(time.Second))
