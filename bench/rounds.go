@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -186,7 +187,8 @@ func thousands(perSecond float64) string { return fmt.Sprintf("%.1fk/s", perSeco
 
 // describe says what a side did, for the cell beside the ratio.
 func describe(samples []sample) string {
-	text := thousands(of(samples, rate).median) + ", CPU "
+	var text strings.Builder
+	text.WriteString(thousands(of(samples, rate).median) + ", CPU ")
 	for i := range samples[0].Used {
 		format := " + %.2f"
 		switch i {
@@ -195,11 +197,11 @@ func describe(samples []sample) string {
 		case samples[0].counted:
 			format = " (+ %.2f in the back-end)"
 		}
-		text += fmt.Sprintf(format, of(samples, func(s sample) float64 { return micros(s.Used[i].CPU, s.Result) }).median)
+		fmt.Fprintf(&text, format, of(samples, func(s sample) float64 { return micros(s.Used[i].CPU, s.Result) }).median)
 	}
-	text += " µs"
+	text.WriteString(" µs")
 	if samples[0].open != nil {
-		text += fmt.Sprintf(", p99 at half %.2f ms", of(samples, openP99).median)
+		fmt.Fprintf(&text, ", p99 at half %.2f ms", of(samples, openP99).median)
 	}
-	return text
+	return text.String()
 }

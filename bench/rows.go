@@ -21,14 +21,14 @@ type row struct {
 var rows = []row{
 	{
 		"gorilla-16", "echo through an out-of-process plugin, 100×16×64 B, against plain in-process gorilla: rate",
-		"≥ 3", "3.5", echoAgainst(gorillaSide, 100, 16, 64),
+		"≥ 3", "3.5", echoAgainst(gorillaSide, 16, 64),
 	},
-	{"gorilla-1", "the same, 100×1", "≥ 0.9", "1.2", echoAgainst(gorillaSide, 100, 1, 64)},
+	{"gorilla-1", "the same, 100×1", "≥ 0.9", "1.2", echoAgainst(gorillaSide, 1, 64)},
 	{
 		"optimised-64", "against the optimised in-process echo, 100×16×64 B: rate",
-		"≥ 0.55", "0.70", echoAgainst(optimisedSide, 100, 16, 64),
+		"≥ 0.55", "0.70", echoAgainst(optimisedSide, 16, 64),
 	},
-	{"optimised-1k", "the same with 1 KiB", "≥ 0.55", "0.70", echoAgainst(optimisedSide, 100, 16, 1024)},
+	{"optimised-1k", "the same with 1 KiB", "≥ 0.55", "0.70", echoAgainst(optimisedSide, 16, 1024)},
 	{"latency", "one connection, one in flight: added p50", "≤ 80 µs", "60 µs", (*bench).latency},
 	{
 		"ctproto", "CTProto request and response against the Node ctproto server, 100×16: rate",
@@ -89,8 +89,11 @@ func optimisedSide(spec load.Spec) side {
 	return side{name: "optimised", spec: spec, start: func() (*server, error) { return start("baseline-optimised") }}
 }
 
+// connections is how many there are where the row does not say otherwise.
+const connections = 100
+
 // echoAgainst compares the rates of echoes.
-func echoAgainst(base func(load.Spec) side, connections, inFlight, size int) func(*bench) (string, error) {
+func echoAgainst(base func(load.Spec) side, inFlight, size int) func(*bench) (string, error) {
 	return func(b *bench) (string, error) {
 		spec := load.Spec{Kind: load.Echo, Path: "/echo", Connections: connections, InFlight: inFlight, Size: size}
 		bridge, other := b.bridge(echoHCL, spec), b.or(base(spec), echoHCL, spec)
@@ -133,13 +136,13 @@ var (
 
 // againstPeer compares requests of CTProto with a peer that does not run here.
 func (b *bench) againstPeer(hcl string, backend *server, p peer) (string, error) {
-	spec := load.Spec{Kind: load.CTProto, Path: "/client", Connections: 100, InFlight: 16}
+	spec := load.Spec{Kind: load.CTProto, Path: "/client", Connections: connections, InFlight: 16}
 	bridge := b.bridge(hcl, spec)
 	bridge.open = true
 	if backend != nil {
 		bridge.beside = backend.pids[0]
 	}
-	echo := load.Spec{Kind: load.Echo, Path: "/echo", Connections: 100, InFlight: 16, Size: 64}
+	echo := load.Spec{Kind: load.Echo, Path: "/echo", Connections: connections, InFlight: 16, Size: 64}
 	samples, err := b.alternate(bridge, b.or(gorillaSide(echo), hcl, spec))
 	if err != nil {
 		return "", err

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,7 +20,7 @@ const killSeconds = 1
 
 func killSpec(kind, path string, inFlight int) load.Spec {
 	return load.Spec{
-		Kind: kind, Path: path, Connections: 100, InFlight: inFlight, Size: 64,
+		Kind: kind, Path: path, Connections: connections, InFlight: inFlight, Size: 64,
 		Warmup: warmup, Measure: (kills + 1) * killSeconds * time.Second, Kills: kills,
 	}
 }
@@ -37,19 +38,28 @@ func (b *bench) killCTProto() (text string, err error) {
 	if text, err = b.kill(fmt.Sprintf(proxyHCL, backend.address), killSpec(load.CTProto, "/client", 1)); err != nil {
 		return "", err
 	}
-	response, err := http.Get("http://" + backend.address + "/")
+	a, err := askedOf(backend)
 	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	var a asked
-	if err := json.NewDecoder(response.Body).Decode(&a); err != nil {
 		return "", err
 	}
 	if a.Doubled > 0 {
 		return "", fmt.Errorf("void: the back-end was asked twice for %d of %d requests", a.Doubled, a.Requests)
 	}
 	return fmt.Sprintf("%s; back-end asked once for each of %d requests", text, a.Requests), nil
+}
+
+// askedOf asks a back-end what it was asked.
+func askedOf(backend *server) (a asked, err error) {
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://"+backend.address+"/", nil)
+	if err != nil {
+		return a, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return a, err
+	}
+	defer response.Body.Close()
+	return a, json.NewDecoder(response.Body).Decode(&a)
 }
 
 // kill kills the plugin several times under load.

@@ -29,7 +29,7 @@ func idle(hcl, path string, authorize bool) func(*bench) (string, error) {
 		}
 		defer func() { err = errors.Join(err, server.stop()) }()
 		// A few connections before, so that what is made once is not counted.
-		warm, err := load.Open(load.Spec{Address: server.address, Path: path, Connections: 100, Authorize: authorize})
+		warm, err := load.Open(load.Spec{Address: server.address, Path: path, Connections: connections, Authorize: authorize})
 		if err != nil {
 			return "", err
 		}
@@ -82,7 +82,10 @@ func (b *bench) allocations() (text string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, server.stop()) }()
-	spec := load.Spec{Kind: load.Echo, Path: "/echo", Connections: 100, InFlight: 16, Size: 64, Warmup: warmup, Measure: b.duration(), Watch: server.pids}
+	spec := load.Spec{
+		Kind: load.Echo, Path: "/echo", Connections: connections, InFlight: 16, Size: 64,
+		Warmup: warmup, Measure: b.duration(), Watch: server.pids,
+	}
 	if _, err := server.runLoadOn(spec); err != nil { // what is made once
 		return "", err
 	}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/protocol-bridge/bridge/bench/baseline/gorilla"
 	"github.com/protocol-bridge/bridge/bench/baseline/optimised"
@@ -28,7 +29,8 @@ func serve(h http.Handler) error {
 	}
 	fmt.Println(ln.Addr())
 	ended := make(chan error, 1)
-	go func() { ended <- http.Serve(ln, h) }()
+	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
+	go func() { ended <- server.Serve(ln) }()
 	go func() {
 		_, err := io.Copy(io.Discard, os.Stdin)
 		ended <- err

@@ -20,7 +20,6 @@ const (
 	Echo    = "echo"    // frames come back as they are, in order
 	CTProto = "ctproto" // requests of an authorized session get the dev upstream's answer, in any order
 	Fanout  = "fanout"  // one connection publishes, all others get it
-	Idle    = "idle"    // connections are opened, and nothing more
 )
 
 // Spec says what to do.
@@ -29,7 +28,7 @@ type Spec struct {
 	Address     string // host:port
 	Path        string
 	Connections int
-	Authorize   bool // Idle: each connection is an authorized CTProto session
+	Authorize   bool // of Open: each connection is an authorized CTProto session
 
 	InFlight int     // on each connection; of a Fanout, publications
 	Rate     float64 // an open loop: messages a second over all connections; 0: closed
@@ -76,7 +75,7 @@ type Idler struct{ loop *loop }
 // Close closes them.
 func (i *Idler) Close() { i.loop.close() }
 
-// Open opens the connections of an Idle spec, and returns once all are served.
+// Open opens the connections of a spec and does nothing with them. It returns once all are served.
 func Open(s Spec) (*Idler, error) {
 	l, err := dialAll(&s)
 	if err != nil {

@@ -166,18 +166,3 @@ func (l *loop) flush(c *conn) error {
 	c.stuck = true
 	return l.control(unix.EPOLL_CTL_MOD, c, unix.EPOLLIN|unix.EPOLLOUT)
 }
-
-// leftovers hands on what came together with the handshakes.
-func (l *loop) leftovers() error {
-	for _, c := range l.conns {
-		if len(c.partial) == 0 {
-			continue
-		}
-		rest, err := l.frames(c, append([]byte(nil), c.partial...))
-		c.partial = append(c.partial[:0], rest...)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}

@@ -118,7 +118,7 @@ func decodeCall(b []byte, c *pluginv1.Call) bool {
 		b = rest
 		switch {
 		case v.num == 3 && v.typ == protowire.VarintType:
-			c.Parallel = uint32(v.n) //nolint:gosec // as protobuf cuts it
+			c.Parallel = uint32(v.n)
 		case v.typ != protowire.BytesType:
 			return false
 		case v.num == 1:
@@ -222,7 +222,7 @@ func setAnswerNumber(a *pluginv1.Answer, v *value) (known bool) {
 	case 2:
 		a.Last = v.n != 0
 	case 3:
-		a.Outcome = pluginv1.Outcome(v.n) //nolint:gosec // as protobuf cuts it
+		a.Outcome = pluginv1.Outcome(v.n)
 	case 6:
 		a.HasPayload = v.n != 0
 	case 10:
@@ -230,7 +230,7 @@ func setAnswerNumber(a *pluginv1.Answer, v *value) (known bool) {
 	case 12:
 		a.CallSeq = v.n
 	case 13:
-		a.CallIndex = uint32(v.n) //nolint:gosec // as protobuf cuts it
+		a.CallIndex = uint32(v.n)
 	default:
 		return false
 	}

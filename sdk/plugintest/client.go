@@ -126,18 +126,31 @@ func (c *client) take(entry string) {
 	c.changed()
 }
 
-// end tells the session that the connection is over, as its reader does.
+// end tells the session that the connection is over, as its reader does: not at once, as it is called
+// while the session writes.
 func (c *client) end(code int, reason string, byClient bool) {
-	c.mu.Lock()
-	was := c.ended
-	c.ended = true
-	c.mu.Unlock()
-	if !was {
+	if c.over() {
 		go func() {
 			<-c.ready
 			c.session.Ended(code, reason, byClient)
 		}()
 	}
+}
+
+// close ends the connection from the client's side.
+func (c *client) close(code int, reason string) {
+	if c.over() {
+		c.session.Ended(code, reason, true)
+	}
+}
+
+// over notes that the connection is, and says whether it was not before.
+func (c *client) over() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	first := !c.ended
+	c.ended = true
+	return first
 }
 
 // next takes the first entry that was not taken yet.
