@@ -127,9 +127,10 @@ func (p *process) cleanUp() {
 // ignoreSignals leaves it to the core when the instance ends: a terminal and a service manager
 // signal the whole group, and the core still needs its plugins to drain. Before there is a link,
 // SIGTERM ends the process. SIGHUP is what the kernel sends, before it continues them, to processes
-// that are stopped when their core dies: they are to see the end of their lifeline, and clean up.
+// that are stopped when their core dies, and SIGPIPE is what a log line gets that nobody reads any
+// more: such a process is to see the end of its lifeline, and clean up.
 func (p *process) ignoreSignals() {
-	signal.Ignore(os.Interrupt, syscall.SIGHUP)
+	signal.Ignore(os.Interrupt, syscall.SIGHUP, syscall.SIGPIPE)
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM)
 	go func() {
