@@ -82,7 +82,8 @@ func benchFrames[S any](b *testing.B, p sdk.Plugin[S], size int) {
 		}
 	}
 	l.recv <- open
-	for n := 0; n < sessions; n += <-l.acked {
+	for n := 0; n < sessions; {
+		n += <-l.acked
 	}
 	data := make([]byte, size)
 	var batches [][]byte

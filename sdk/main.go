@@ -118,7 +118,7 @@ func (p *process) exit() {
 // cleanUp removes the folder of the socket.
 func (p *process) cleanUp() {
 	if dir := os.Getenv(handshake.SocketDir); dir != "" {
-		if err := os.RemoveAll(dir); err != nil {
+		if err := os.RemoveAll(dir); err != nil { //nolint:gosec // the core named the folder
 			p.log.Warn("socket folder is left behind", "err", err)
 		}
 	}

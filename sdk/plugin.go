@@ -148,12 +148,16 @@ type Route struct {
 // JSON is a value as its JSON text.
 type JSON = json.RawMessage
 
-// Types of configuration fields, and what they are refused with. Package spec documents them.
 type (
-	Expr      = spec.Expr
-	Scope     = spec.Scope
-	Size      = spec.Size
-	Secret    = redact.Secret
+	// Expr is a configuration field that is evaluated at run time.
+	Expr = spec.Expr
+	// Scope gives an Expr its variables.
+	Scope = spec.Scope
+	// Size is a configuration field in bytes, written as "1MiB".
+	Size = spec.Size
+	// Secret is a configuration field that prints as stars.
+	Secret = redact.Secret
+	// Complaint is an error about one value of the configuration.
 	Complaint = spec.Complaint
 )
 

@@ -57,7 +57,7 @@ func (i *SessionInfo) value() spec.Value {
 	}
 	query := make(map[string]spec.Value)
 	// What of the query can be read counts: a bad escape in one pair does not hide the others.
-	values, _ := url.ParseQuery(i.Query) //nolint:errcheck // see above
+	values, _ := url.ParseQuery(i.Query)
 	for name, list := range values {
 		query[name] = spec.Text(list[0])
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
@@ -163,8 +164,7 @@ func (t *turn) encode(m Message) error {
 // for the client.
 func (t *turn) fail(a *actor, p *peer, ev Event, err error) {
 	t.revert(a)
-	var r *rejection
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*rejection](err); ok {
 		t.reject(a, p, ev, r)
 		return
 	}
@@ -178,8 +178,7 @@ func (t *turn) fail(a *actor, p *peer, ev Event, err error) {
 
 // revert takes back what the step did to the SDK's own picture of the actor.
 func (t *turn) revert(a *actor) {
-	for i := len(t.undo) - 1; i >= 0; i-- {
-		c := t.undo[i]
+	for _, c := range slices.Backward(t.undo) {
 		if c.had {
 			c.in[c.key] = c.old
 		} else {

@@ -3,6 +3,9 @@
 package test
 
 import (
+	"fmt"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -35,11 +38,12 @@ func TestTerminate(t *testing.T) {
 		} {
 			go func() {
 				code, reason, err := conn(harness.AnswerLimit)
-				if err != nil {
+				switch {
+				case err != nil:
 					ends <- err.Error()
-				} else if code != goingAway {
+				case code != goingAway:
 					ends <- reason
-				} else {
+				default:
 					ends <- ""
 				}
 			}()
@@ -102,6 +106,57 @@ func TestCoreKilledWhilePluginHangs(t *testing.T) {
 		t.Fatal(err)
 	}
 	killCore(t, b)
+}
+
+// And for one that has something to log just then, which nobody reads any more.
+func TestCoreKilledWhilePluginLogs(t *testing.T) {
+	b := harness.Start(t, harness.Config{File: bothPlugins(t)})
+	var talking sync.WaitGroup
+	for range 20 {
+		talking.Go(func() {
+			for {
+				l, err := harness.DialLines(b.URL("/lines"))
+				if err != nil {
+					return // the core is gone
+				}
+				// The failure of a step is logged with its stack.
+				_ = l.Send("PANIC")
+				_, _, _ = l.AwaitClose(harness.AnswerLimit)
+				l.Close()
+			}
+		})
+	}
+	harness.Until(t, harness.AnswerLimit, "the plugin logs", func() bool { return strings.Contains(b.Log(), "step failed") })
+	killCore(t, b)
+	talking.Wait()
+}
+
+// SIGTERM says good-bye to clients whose plugin is stopped, too, and ends all the same.
+func TestTerminateWhilePluginIsStopped(t *testing.T) {
+	b := harness.Start(t, harness.Config{File: bothPlugins(t)})
+	l := harness.MustDialLines(t, b.URL("/lines"))
+	for _, pid := range b.Children() {
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ended := make(chan error, 1)
+	go func() {
+		code, reason, err := l.AwaitClose(harness.AnswerLimit)
+		if err == nil && code != goingAway {
+			err = fmt.Errorf("close %d %q, want %d", code, reason, goingAway)
+		}
+		ended <- err
+	}()
+	start := time.Now()
+	if status := b.Stop(); status != 0 {
+		t.Errorf("exit status %d, want 0", status)
+	}
+	t.Logf("ended after %v", time.Since(start).Round(time.Millisecond))
+	b.CheckNothingLeft()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 }
 
 func killCore(t *testing.T, b *harness.Bridge) {

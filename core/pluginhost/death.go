@@ -244,8 +244,10 @@ func (q *quarantine) judge(in *Instance, a *Actor, seq uint64) bool {
 	p.culprits.Add(1)
 	how := in.process.Exit().Text
 	if in.faulted.Load() == nil && !in.hung.Load() { // else that is what is known of it
-		p.setFault(&Fault{fmt.Errorf("an event ends the plugin each time: %s", how),
-			"the plugin's own log lines say where it ends; the session that the event came from is closed", p.cfg.Clock.Now()})
+		p.setFault(&Fault{
+			fmt.Errorf("an event ends the plugin each time: %s", how),
+			"the plugin's own log lines say where it ends; the session that the event came from is closed", p.cfg.Clock.Now(),
+		})
 	}
 	p.log.Error("an event ends the plugin each time, its session is closed", "actor", a.id, "event", e.Seq, "kind", e.Kind, "how", how)
 	s := a.condemnLocked(e)

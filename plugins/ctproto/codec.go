@@ -181,6 +181,6 @@ func falsy(payload []byte) bool {
 	if c := payload[0]; c != '-' && (c < '0' || c > '9') {
 		return false
 	}
-	n, _ := strconv.ParseFloat(string(payload), 64) //nolint:errcheck // out of range is not nothing
+	n, _ := strconv.ParseFloat(string(payload), 64) // out of range is not nothing
 	return n == 0
 }

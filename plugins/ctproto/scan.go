@@ -1,5 +1,7 @@
 package ctproto
 
+import "slices"
+
 // maxDepth is how deep values may lie in each other, as in encoding/json.
 const maxDepth = 10000
 
@@ -248,11 +250,8 @@ func (m *members) note(name, value []byte) {
 	case `"payload"`:
 		m.payload = value
 	default:
-		for _, c := range name {
-			if c == '\\' {
-				m.escaped(name, value)
-				return
-			}
+		if slices.Contains(name, '\\') {
+			m.escaped(name, value)
 		}
 	}
 }

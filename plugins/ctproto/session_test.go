@@ -259,10 +259,14 @@ func TestAnswers(t *testing.T) {
 		{"error", "", done(pluginv1.Outcome_OUTCOME_ERROR, "stack trace"), errorFrame("Internal error")},
 		{"unavailable", "", done(pluginv1.Outcome_OUTCOME_UNAVAILABLE, "connection refused"), errorFrame("Service unavailable")},
 		{"silent", `{"errors":"silent"}`, done(pluginv1.Outcome_OUTCOME_ERROR, ""), ""},
-		{"item for channels", "", items(&pluginv1.Item{Channels: []string{"a", "b"}, Type: "t", Payload: []byte(`{"n":1}`)}),
-			`publish a,b t {"n":1} | {"type":"t","payload":{"n":1},"messageId":"<id:10>"}`},
-		{"item for the session", "", items(&pluginv1.Item{Type: "t", Payload: []byte(`{"n":1}`)}),
-			`send {"type":"t","payload":{"n":1},"messageId":"<id>"}`},
+		{
+			"item for channels", "", items(&pluginv1.Item{Channels: []string{"a", "b"}, Type: "t", Payload: []byte(`{"n":1}`)}),
+			`publish a,b t {"n":1} | {"type":"t","payload":{"n":1},"messageId":"<id:10>"}`,
+		},
+		{
+			"item for the session", "", items(&pluginv1.Item{Type: "t", Payload: []byte(`{"n":1}`)}),
+			`send {"type":"t","payload":{"n":1},"messageId":"<id>"}`,
+		},
 		{"item for users", "", items(&pluginv1.Item{Users: []string{"38"}, Type: "t", Payload: []byte(`{}`)}), ""},
 		{"item of a reserved type", "", items(&pluginv1.Item{Type: "authorize", Payload: []byte(`{}`)}), ""},
 	}

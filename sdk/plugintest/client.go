@@ -16,6 +16,7 @@ type client struct {
 	session *session.Session // set before ready is closed
 	ready   chan struct{}
 	changed func()
+	did     uint64 // events it caused; of the goroutine that plays
 
 	mu     sync.Mutex
 	got    []string
@@ -24,7 +25,7 @@ type client struct {
 }
 
 func newClient(name string, changed func()) *client {
-	return &client{name: name, changed: changed, ready: make(chan struct{})}
+	return &client{name: name, changed: changed, ready: make(chan struct{}), did: 1} // it opened
 }
 
 // What AppendFrame and AppendClose write: kind, length, bytes.
@@ -135,6 +136,19 @@ func (c *client) end(code int, reason string, byClient bool) {
 			c.session.Ended(code, reason, byClient)
 		}()
 	}
+}
+
+// frame sends a frame.
+func (c *client) frame(data []byte, binary bool) {
+	c.did++
+	c.session.Frame(data, binary)
+}
+
+// gone says whether the connection is over.
+func (c *client) gone() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ended
 }
 
 // close ends the connection from the client's side.

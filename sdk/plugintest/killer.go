@@ -27,6 +27,8 @@ type watched struct {
 	mu      sync.Mutex
 	acks    int
 	open    map[*watchedLink]bool
+	bound   map[uint64]bool   // sessions that were bound to a named actor
+	sent    map[uint64]uint64 // the last event of each actor that was sent
 	current pluginhost.Process
 }
 
@@ -38,16 +40,24 @@ func (w *watched) Launch(ctx context.Context) (pluginhost.Process, error) {
 	return &watchedProcess{p, w}, nil
 }
 
-// atRest says whether every event that was sent is acked, and there is an instance.
+// atRest says whether every event that was sent is acked, and what came with the acks is done; and
+// there is an instance.
 func (w *watched) atRest() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for l := range w.open {
-		if len(l.unacked) > 0 {
+		if len(l.unacked) > 0 || !l.receiving {
 			return false
 		}
 	}
 	return len(w.open) > 0
+}
+
+// took says whether the actor's first n events were sent.
+func (w *watched) took(actor, n uint64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.bound[actor] || w.sent[actor] >= n
 }
 
 type watchedProcess struct {
@@ -60,7 +70,7 @@ func (p *watchedProcess) OpenLink() (pluginhost.Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	wl := &watchedLink{Link: l, process: p.Process, w: p.w, unacked: make(map[ack]bool), bound: make(map[uint64]bool)}
+	wl := &watchedLink{Link: l, process: p.Process, w: p.w, unacked: make(map[ack]bool)}
 	p.w.mu.Lock()
 	p.w.open[wl], p.w.current = true, p.Process
 	p.w.mu.Unlock()
@@ -75,17 +85,18 @@ type watchedLink struct {
 	process pluginhost.Process
 	w       *watched
 
-	unacked map[ack]bool    // guarded by w.mu
-	bound   map[uint64]bool // likewise: sessions that were bound to a named actor
-	dead    bool            // of the goroutine that receives
+	unacked   map[ack]bool // guarded by w.mu
+	receiving bool         // likewise: the host has done what came before
+	dead      bool         // of the goroutine that receives
 }
 
 // Send notes which events are on their way.
 func (l *watchedLink) Send(b *wire.Batch) error {
 	l.w.mu.Lock()
 	err := wire.Events(b.B, func(e *wire.Event) error {
-		if e.Seq != 0 && !l.bound[e.Actor] {
+		if e.Seq != 0 && !l.w.bound[e.Actor] {
 			l.unacked[ack{e.Actor, e.Seq}] = true
+			l.w.sent[e.Actor] = max(l.w.sent[e.Actor], e.Seq)
 		}
 		return nil
 	})
@@ -99,15 +110,19 @@ func (l *watchedLink) Send(b *wire.Batch) error {
 
 // Recv notes which came back, and kills where that is due: what the plugin sent beyond that is lost.
 func (l *watchedLink) Recv(b *wire.Batch) error {
-	l.w.changed()
 	if l.dead {
 		return l.end(io.ErrUnexpectedEOF)
 	}
+	l.w.mu.Lock()
+	l.receiving = true
+	l.w.mu.Unlock()
+	l.w.changed()
 	if err := l.Link.Recv(b); err != nil {
 		return l.end(err)
 	}
 	l.w.mu.Lock()
 	defer l.w.mu.Unlock()
+	l.receiving = false
 	var scratch wire.Step
 	for at := 0; at < len(b.B); {
 		next := at + elementLength(b.B[at:])
@@ -133,7 +148,7 @@ func (l *watchedLink) acked(s *wire.Step) error {
 	delete(l.unacked, ack{s.Actor, s.Seq})
 	if n := len(s.Commands); n > 0 && s.Commands[n-1].Kind == wire.Bind {
 		// Those on their way are not acked here: they come again at the named actor.
-		l.bound[s.Actor] = true
+		l.w.bound[s.Actor] = true
 		for a := range l.unacked {
 			if a.actor == s.Actor {
 				delete(l.unacked, a)

@@ -35,7 +35,7 @@ var canBeChild bool
 //	}
 func Main(m *testing.M, run func() int) {
 	if os.Getenv(childEnv) != "" {
-		os.Exit(run()) //nolint:forbidigo // this is a program's main
+		os.Exit(run())
 	}
 	canBeChild = true
 	goleak.VerifyTestMain(m)

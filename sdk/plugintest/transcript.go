@@ -56,7 +56,7 @@ func readTranscript(file string, config Config) (*transcript, error) {
 				continue
 			case "only":
 				tr.only = make(map[string]bool)
-				for _, rung := range strings.Fields(rest) {
+				for rung := range strings.FieldsSeq(rest) {
 					tr.only[rung] = true
 				}
 				continue

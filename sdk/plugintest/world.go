@@ -40,7 +40,10 @@ func play(tr *transcript, launch pluginhost.Launcher, k kill, log *slog.Logger) 
 		clock: newClock(), clients: make(map[string]*client), calls: make(map[string]*question),
 		limits: session.NewLimits(session.Limits{}), news: make(chan struct{}, 1),
 	}
-	w.launcher = &watched{Launcher: launch, kill: k, changed: w.changed, open: make(map[*watchedLink]bool)}
+	w.launcher = &watched{
+		Launcher: launch, kill: k, changed: w.changed, open: make(map[*watchedLink]bool),
+		bound: make(map[uint64]bool), sent: make(map[uint64]uint64),
+	}
 	h := hub.New()
 	w.host = &host{
 		hub: h, changed: w.changed, claims: make(map[string]*session.Session), ended: make(map[*session.Session]bool),
@@ -110,8 +113,13 @@ func (w *world) until(what func() string, ready func() bool) error {
 	return nil
 }
 
-// restTime is how long nothing must have happened to call it rest.
-const restTime = 3 * time.Millisecond
+// What nobody knows about may still be going on in the host for a moment, as an event between its
+// mailbox and the link: so rest is when nothing has happened for restTime, twice; and for much longer
+// where an event of a client was not seen on the link, as it may have been dropped.
+const (
+	restTime = 3 * time.Millisecond
+	lostTime = 100 * time.Millisecond
+)
 
 // rest waits until everybody is at rest: no event is in flight, and none comes. Calls that wait for
 // the transcript do not count.
@@ -119,7 +127,11 @@ func (w *world) rest() error {
 	late := time.Now().Add(patience)
 	for still := 0; still < 2; {
 		before := w.activity.Load()
-		<-time.After(restTime)
+		pause := restTime
+		if !w.allTaken() {
+			pause = lostTime
+		}
+		<-time.After(pause)
 		switch {
 		case w.activity.Load() == before && w.launcher.atRest():
 			still++
@@ -130,6 +142,22 @@ func (w *world) rest() error {
 		}
 	}
 	return nil
+}
+
+// allTaken says whether all that clients did has reached the link.
+func (w *world) allTaken() bool {
+	w.host.mu.Lock()
+	defer w.host.mu.Unlock()
+	for _, c := range w.clients {
+		if c.gone() {
+			if !w.host.ended[c.session] {
+				return false
+			}
+		} else if !w.launcher.took(c.session.ID, c.did) {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *world) act(l *line) error {
@@ -148,13 +176,13 @@ func (w *world) act(l *line) error {
 	c := w.client(l.who, "/")
 	switch l.mark {
 	case ">":
-		c.session.Frame([]byte(l.rest), false)
+		c.frame([]byte(l.rest), false)
 	case ">b":
 		data, err := hex.DecodeString(l.rest)
 		if err != nil {
 			return err
 		}
-		c.session.Frame(data, true)
+		c.frame(data, true)
 	case ">x":
 		var code int
 		text, reason, _ := strings.Cut(l.rest, " ")

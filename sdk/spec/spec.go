@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -151,7 +152,7 @@ func walk(t reflect.Type, index []int) ([]field, error) {
 	var fields []field
 	for i := range t.NumField() {
 		sf := t.Field(i)
-		at := append(index[:len(index):len(index)], i)
+		at := slices.Concat(index, []int{i})
 		tag, tagged := sf.Tag.Lookup("bridge")
 		if !tagged {
 			if sf.Anonymous && sf.Type.Kind() == reflect.Struct {

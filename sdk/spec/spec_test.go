@@ -32,7 +32,7 @@ type all struct {
 	List     []string          `bridge:"list" default:"a|b,c"`
 	Map      map[string]string `bridge:"map,default=k=v|l=w"`
 	Token    spec.Expr         `bridge:"token,default=payload.token,vars=payload"`
-	ignored  int
+	ignored  int               //nolint:unused // is passed over
 	Free     int
 	embedded
 }

@@ -176,7 +176,7 @@ func (p *Lines) verb(s *sdk.Session[State], e sdk.Frame) error {
 func suffer(s *sdk.Session[State], verb string, rest []byte) error {
 	switch verb {
 	case "CRASH":
-		os.Exit(3) //nolint:forbidigo // this is what it is for
+		os.Exit(3)
 	case "PANIC":
 		panic("as asked")
 	case "BOOM":
@@ -194,7 +194,7 @@ func suffer(s *sdk.Session[State], verb string, rest []byte) error {
 }
 
 func millis(text []byte) time.Duration {
-	n, _ := strconv.Atoi(string(text)) //nolint:errcheck // a test that means no number means none
+	n, _ := strconv.Atoi(string(text)) // a test that means no number means none
 	return time.Duration(n) * time.Millisecond
 }
 

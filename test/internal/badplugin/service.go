@@ -54,7 +54,7 @@ func (s *service) Describe(ctx context.Context, _ *pluginv1.DescribeRequest) (*p
 	d := &pluginv1.DescribeResponse{Name: "bad", Version: "0.0.0", Contract: 1, StateVersion: 1}
 	switch s.how {
 	case "describe-dies":
-		os.Exit(4) //nolint:forbidigo // this is what it is for
+		os.Exit(4)
 	case "describe-garbage":
 		d.Name = "garbage"
 	case "describe-hangs":

@@ -5,6 +5,7 @@ package harness
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -119,7 +120,7 @@ func (l *Load) Finish(t testing.TB) Report {
 		asked[i] = len(s.sent)
 		report.Questions += len(s.sent)
 	}
-	faults := append(l.faults, l.cfg.Backend.check(asked)...)
+	faults := slices.Concat(l.faults, l.cfg.Backend.check(asked))
 	for i, fault := range faults {
 		if i == 20 {
 			t.Errorf("and %d faults more", len(faults)-i)
@@ -279,6 +280,8 @@ func (l *Load) note(now time.Time, took time.Duration) {
 }
 
 func raise(most *atomic.Int64, to int64) {
-	for was := most.Load(); to > was && !most.CompareAndSwap(was, to); was = most.Load() {
+	was := most.Load()
+	for to > was && !most.CompareAndSwap(was, to) {
+		was = most.Load()
 	}
 }

@@ -167,7 +167,7 @@ func (c *Client) dial(ctx context.Context, until time.Time) (*conn, error) {
 	}
 	ctx, cancel := context.WithDeadlineCause(ctx, limit, fmt.Errorf("%w: connecting to %s", ErrTimeout, c.address))
 	defer cancel()
-	defer context.AfterFunc(c.ctx, cancel)() //nolint:contextcheck // the client's end, beside the request's
+	defer context.AfterFunc(c.ctx, cancel)() // the client's end, beside the request's
 
 	socket, err := c.dialer.DialContext(ctx, "tcp", c.address)
 	n := socket
