@@ -36,6 +36,7 @@ type exchange struct {
 	slow     bool   // because the client did not read
 	finished bool   // the connection is fasthttp's again
 	reading  bool   // the goroutine reads from the connection, a deadline wakes it
+	feeding  bool   // and that is the request's body, which only a whole answer interrupts
 
 	wake chan struct{} // wakes the goroutine where it cannot read
 }
@@ -76,7 +77,7 @@ func (x *exchange) respond(status int, headers []session.Header, body []byte, la
 	x.body = append(x.body, body...)
 	x.last = last
 	x.rouse()
-	return nil
+	return nil // what comes before the end of the request's body waits for that
 }
 
 // refuse answers where nothing was answered yet, and ends the connection elsewhere.
@@ -92,7 +93,7 @@ func (x *exchange) refuse(status int, text string) {
 
 // rouse wakes the connection's goroutine. The caller holds mu.
 func (x *exchange) rouse() {
-	if x.reading {
+	if x.reading && (!x.feeding || x.last || x.dead) {
 		_ = x.conn.SetReadDeadline(time.Unix(1, 0))
 	}
 	select {
@@ -118,26 +119,28 @@ func (x *exchange) finish() {
 	x.mu.Unlock()
 }
 
-func (x *exchange) answered() bool {
+// settled says whether the rest of the request's body matters to nobody any more.
+func (x *exchange) settled() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.status != 0 || x.dead
+	return x.last || x.dead
 }
 
-// interruptible lets an answer interrupt the read that follows; it returns false when one is there.
+// interruptible lets a whole answer interrupt the read that follows; it returns false when one is
+// there.
 func (x *exchange) interruptible(deadline time.Time) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.status != 0 || x.dead {
+	if x.last || x.dead {
 		return false
 	}
-	x.reading = true
+	x.reading, x.feeding = true, true
 	return x.conn.SetReadDeadline(deadline) == nil
 }
 
 func (x *exchange) uninterruptible() {
 	x.mu.Lock()
-	x.reading = false
+	x.reading, x.feeding = false, false
 	x.mu.Unlock()
 }
 

@@ -136,7 +136,7 @@ func (b *requestBody) refuse(err error) {
 }
 
 // feed hands a streamed body to the session, first what begin left in buf, and says whether it came
-// to the end of it. An answer that comes earlier ends it.
+// to the end of it. A whole answer that comes earlier ends it; one that has only begun waits for it.
 func (b *requestBody) feed(x *exchange, buf *[]byte) (complete bool) {
 	if first := *buf; len(first) > 0 && !b.hand(x, first) {
 		return false
@@ -162,7 +162,7 @@ func (b *requestBody) feed(x *exchange, buf *[]byte) (complete bool) {
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			x.lost()
 			return false
-		case !x.answered():
+		case !x.settled():
 			x.refuse(fasthttp.StatusRequestTimeout, "request timeout\n")
 			return false
 		}

@@ -1,6 +1,8 @@
 package pluginhost
 
 import (
+	"net/http"
+
 	"github.com/protocol-bridge/bridge/core/actor"
 	"github.com/protocol-bridge/bridge/core/session"
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
@@ -158,7 +160,11 @@ func respond(s *session.Session, r *pluginv1.Respond) {
 	for _, h := range r.GetHeaders() {
 		headers = append(headers, session.Header{Name: h.GetKey(), Value: string(h.GetValue())})
 	}
-	_ = s.Respond(int(r.GetStatus()), headers, r.GetBody(), r.GetLast()) // a client that is gone needs no answer
+	status := int(r.GetStatus())
+	if status == 0 {
+		status = http.StatusOK
+	}
+	_ = s.Respond(status, headers, r.GetBody(), r.GetLast()) // a client that is gone needs no answer
 }
 
 // settle applies the step's state and timers and acks its event.

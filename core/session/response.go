@@ -9,8 +9,9 @@ type ResponseWriter interface {
 	// further ones have more body and neither of the others. last says that this was all; a body that
 	// comes at once and last is sent with its length, any other is streamed. It does not wait for the
 	// client: what that does not take is buffered, and too much of it ends the connection and returns
-	// [ErrSlowConsumer]. After the last call and after the session's end it returns [ErrClosed].
-	// Nothing of headers and body is kept.
+	// [ErrSlowConsumer]. It leaves once the request's body was read or the answer is whole. After the
+	// last call and after the session's end it returns [ErrClosed]. Nothing of headers and body is
+	// kept.
 	Respond(status int, headers []Header, body []byte, last bool) error
 }
 

@@ -87,7 +87,7 @@ func (p *Lines) Step(s *sdk.Session[State], ev sdk.Event) error {
 			return nil
 		}
 		if s.Info().Transport == sdk.HTTP {
-			s.Respond(sdk.Response{Body: e.Data, More: true})
+			s.State.N += len(e.Data)
 			return nil
 		}
 		s.Timer("idle", p.cfg.Idle)
@@ -95,7 +95,7 @@ func (p *Lines) Step(s *sdk.Session[State], ev sdk.Event) error {
 		return p.verb(s, e)
 	case sdk.Eof:
 		if s.Info().Transport == sdk.HTTP {
-			s.Respond(sdk.Response{Body: []byte("end")})
+			s.Respond(sdk.Response{Body: fmt.Appendf(nil, "%d bytes", s.State.N)})
 		}
 	case sdk.Request:
 		if strings.HasSuffix(s.Info().Path, "/stream") {
