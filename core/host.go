@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"sync"
@@ -110,7 +109,7 @@ func (a *attached) Ask(ctx context.Context, info *pluginhost.CallInfo, ask *plug
 		return
 	}
 	req := &neutral.Request{
-		ID:   fmt.Sprintf("%d.%d.%d", info.Actor, info.Seq, info.Index),
+		ID:   callID(info),
 		Time: info.Time, Number: info.Number, Protocol: a.Description().GetName(), Route: r.Path,
 		Purpose: ask.GetPurpose(), MessageID: ask.GetMessageId(), Channel: ask.GetChannel(),
 		Type: ask.GetType(), Payload: ask.GetPayload(), Raw: ask.GetRaw(),
@@ -131,6 +130,14 @@ func (a *attached) Ask(ctx context.Context, info *pluginhost.CallInfo, ask *plug
 		}
 		emit(answerProto(ans))
 	})
+}
+
+// callID names a call in the whole cluster: it is the idempotency key that back-ends see.
+func callID(info *pluginhost.CallInfo) string {
+	b := make([]byte, 0, 48)
+	b = append(strconv.AppendUint(b, info.Actor, 10), '.')
+	b = append(strconv.AppendUint(b, info.Seq, 10), '.')
+	return string(strconv.AppendInt(b, int64(info.Index), 10))
 }
 
 func answerProto(a *neutral.Answer) *pluginv1.Answer {

@@ -35,6 +35,9 @@ type Exec struct {
 	Logger  *slog.Logger
 }
 
+// linkBuffer is how much of a link is read or written in one system call.
+const linkBuffer = 128 << 10
+
 // killGrace is how long after its process ended the output of a plugin is still read.
 const killGrace = time.Second
 
@@ -69,6 +72,7 @@ func (x *Exec) Launch(ctx context.Context) (Process, error) {
 			grpc.WithDefaultCallOptions(grpc.ForceCodecV2(wire.Codec{}),
 				grpc.MaxCallRecvMsgSize(wire.MaxMessage), grpc.MaxCallSendMsgSize(wire.MaxMessage)),
 			grpc.WithInitialWindowSize(handshake.WindowBytes), grpc.WithInitialConnWindowSize(handshake.WindowBytes),
+			grpc.WithReadBufferSize(linkBuffer), grpc.WithWriteBufferSize(linkBuffer),
 			grpc.WithDisableServiceConfig(), grpc.WithNoProxy(),
 		},
 	})

@@ -43,6 +43,8 @@ type Instance struct {
 
 	settled chan struct{} // signalled at each ack, where the role is quarantine
 
+	out wire.Batch // of the sender
+
 	// Of the receiver.
 	dirty   session.Dirty
 	targets []*session.Session // of the step's commands
@@ -162,13 +164,18 @@ func (in *Instance) sendAll(batch []queued) bool {
 			return false
 		}
 		if len(buf) >= wire.MaxBatch {
-			if in.link.Send(&wire.Batch{B: buf}) != nil {
+			if in.sendBatch(buf) != nil {
 				return false
 			}
 			buf = wire.NewBuffer()
 		}
 	}
-	return len(buf) == 0 || in.link.Send(&wire.Batch{B: buf}) == nil
+	return len(buf) == 0 || in.sendBatch(buf) == nil
+}
+
+func (in *Instance) sendBatch(buf []byte) error {
+	in.out.B = buf
+	return in.link.Send(&in.out)
 }
 
 func (in *Instance) receive() {

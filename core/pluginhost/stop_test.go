@@ -4,55 +4,42 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
-	"time"
+	"testing/synctest"
 )
 
 // heldLauncher holds launches, once armed, until it is told to let them go.
 type heldLauncher struct {
 	Launcher
 	armed atomic.Bool
-	begun chan struct{} // gets one for each that is held
 	hold  chan struct{} // closed: they go on
 }
 
 func (l *heldLauncher) Launch(ctx context.Context) (Process, error) {
 	if l.armed.Load() {
-		l.begun <- struct{}{}
 		<-l.hold
 	}
 	return l.Launcher.Launch(ctx)
 }
 
 // TestStopDuringLaunch: an instance that is there only after Stop looked for instances is ended all
-// the same, whoever launched it.
+// the same.
 func TestStopDuringLaunch(t *testing.T) {
-	tests := map[string]func(w *world){
-		"restart": func(w *world) { w.launcher.last().Kill() },
-		"replace": func(w *world) { go func() { _ = w.Replace(context.Background()) }() },
-	}
-	for name, begin := range tests {
-		t.Run(name, func(t *testing.T) {
-			held := &heldLauncher{begun: make(chan struct{}, 1), hold: make(chan struct{})}
-			w := newWorld(t, nil, echo, func(c *Config) { held.Launcher, c.Launcher = c.Launcher, held })
-			held.armed.Store(true)
-			old := w.launcher.last()
-			begin(w)
-			<-held.begun
-			stopped := make(chan struct{})
-			go func() {
-				defer close(stopped)
-				w.Stop()
-			}()
-			<-w.ctx.Done()
-			<-old.exited
-			eventually(t, "Stop to have looked", func() bool { return len(w.live()) == 0 })
-			close(held.hold)
-			select {
-			case <-stopped:
-			case <-time.After(10 * time.Second):
-				t.Fatal("Stop does not return")
-			}
-			eventually(t, "the end of all instances", func() bool { return len(w.live()) == 0 })
-		})
-	}
+	synctest.Test(t, func(t *testing.T) {
+		held := &heldLauncher{hold: make(chan struct{})}
+		w := newWorld(t, nil, echo, func(c *Config) { held.Launcher, c.Launcher = c.Launcher, held })
+		held.armed.Store(true)
+		w.launcher.last().Kill()
+		synctest.Wait() // the next one is being launched
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			w.Stop()
+		}()
+		synctest.Wait() // Stop has looked, and waits
+		close(held.hold)
+		<-stopped
+		if n := len(w.live()); n > 0 {
+			t.Errorf("%d instances live on", n)
+		}
+	})
 }
