@@ -3,6 +3,7 @@ package sdk_test
 import (
 	"context"
 	"io"
+	"runtime"
 	"syscall"
 	"testing"
 
@@ -25,6 +26,18 @@ func (p echo[S]) Step(s *sdk.Session[S], ev sdk.Event) error {
 		if p.touch != nil {
 			p.touch(&s.State)
 		}
+	}
+	return nil
+}
+
+// asker asks the upstream for each frame.
+type asker struct{ sdk.Plugin[struct{}] }
+
+func (asker) Describe() sdk.Info { return sdk.Info{Name: "asker"} }
+
+func (asker) Step(s *sdk.Session[struct{}], ev sdk.Event) error {
+	if f, ok := ev.(sdk.Frame); ok {
+		s.Call(sdk.Call{Tag: "0123456789", Order: "q", Parallel: 8, Target: sdk.Ask{Type: "sum", Payload: f.Data}})
 	}
 	return nil
 }
@@ -130,6 +143,7 @@ func BenchmarkFrame(b *testing.B) {
 	b.Run("state-changed", func(b *testing.B) {
 		benchFrames(b, echo[count]{touch: func(s *count) { s.N++ }}, 64)
 	})
+	b.Run("ask", func(b *testing.B) { benchFrames(b, asker{}, 64) })
 	b.Run("state-deep", func(b *testing.B) {
 		benchFrames(b, echo[deep]{touch: func(s *deep) { s.List = append(s.List[:0], "x") }}, 64)
 	})
@@ -138,3 +152,41 @@ func BenchmarkFrame(b *testing.B) {
 type count struct{ N int }
 
 type deep struct{ List []string }
+
+// BenchmarkIdleSession reports what a session costs that does nothing, with the headers of a browser.
+func BenchmarkIdleSession(b *testing.B) {
+	s, err := sdk.NewServer(echo[count]{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	l := &loop{recv: make(chan []byte, 16), acked: make(chan int, 16), closed: make(chan struct{})}
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(context.Background(), l) }()
+	snapshot := &pluginv1.Snapshot{Route: "r", Session: &pluginv1.SessionInfo{
+		RemoteAddress: "203.0.113.9:50000", Host: "bridge.example", Method: "GET", Path: "/client",
+	}}
+	for _, name := range []string{"connection", "upgrade", "origin", "sec-websocket-version", "sec-websocket-key", "user-agent", "cookie", "accept-language"} {
+		snapshot.Session.Headers = append(snapshot.Session.Headers, &pluginv1.Entry{Key: name, Value: make([]byte, 30)})
+	}
+	before := heap()
+	for id := range b.N {
+		open, err := wire.AppendEvent(nil, &wire.Event{Actor: uint64(id + 1), Seq: 1, Kind: wire.Opened, Cold: &pluginv1.Opened{Snapshot: snapshot}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		l.recv <- open
+		<-l.acked
+	}
+	b.ReportMetric(float64(heap()-before)/float64(b.N), "B/session")
+	close(l.closed)
+	if err := <-done; err != nil {
+		b.Fatal(err)
+	}
+}
+
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}

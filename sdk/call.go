@@ -25,7 +25,7 @@ type CallID struct {
 
 // Target is what a call does: [Ask], [Authenticate], [Counted], [Act] or [Select].
 type Target interface {
-	target(c *Conn, pb *pluginv1.Call)
+	target()
 }
 
 // Ask sends one message to the route's upstream, in the form of that upstream's kind.
@@ -80,8 +80,12 @@ type Action struct {
 // Call makes a call on behalf of the event's session.
 func (c *Conn) Call(call Call) CallID {
 	t := c.t()
-	pb := &pluginv1.Call{Tag: call.Tag, Order: call.Order, Parallel: uint32(call.Parallel)}
-	call.Target.target(c, pb)
+	var pb *pluginv1.Call
+	if a, ok := call.Target.(Ask); ok {
+		pb = t.ask(&call, &a)
+	} else {
+		pb = c.callOf(&call)
+	}
 	id := CallID{t.node.ev.Seq, uint32(len(t.step.Commands))}
 	c.connectionOrActor(wire.Command{Kind: wire.Call, Cold: pb})
 	return id
@@ -95,35 +99,56 @@ func (c *Conn) Ask(tag string, payload JSON) CallID {
 // Cancel ends the wait of calls with that tag: those not started yet are answered OutcomeCancelled.
 func (c *Conn) Cancel(tag string) { c.connectionOrActor(wire.Command{Kind: wire.Cancel, Key: tag}) }
 
-func (a Ask) target(_ *Conn, pb *pluginv1.Call) {
-	pb.Target = &pluginv1.Call_Ask{Ask: &pluginv1.Ask{
-		Type: a.Type, Payload: a.Payload, MessageId: a.MessageID,
-		Channel: a.Channel, Purpose: a.Purpose, Raw: a.Raw,
-	}}
+func (Ask) target()          {}
+func (Authenticate) target() {}
+func (Counted) target()      {}
+func (Act) target()          {}
+func (Select) target()       {}
+
+// askCall is a question in the contract's form. A turn uses them again and again: where clients ask,
+// there is one in nearly every step.
+type askCall struct {
+	call   pluginv1.Call
+	target pluginv1.Call_Ask
+	ask    pluginv1.Ask
 }
 
-func (a Authenticate) target(_ *Conn, pb *pluginv1.Call) {
-	auth := &pluginv1.Authenticate{
-		Token: a.Token, HasToken: a.HasToken, UserId: a.UserID, Payload: a.Payload, Subprotocol: a.Subprotocol,
+func (t *turn) ask(call *Call, a *Ask) *pluginv1.Call {
+	if t.asked == len(t.asks) {
+		t.asks = append(t.asks, new(askCall))
 	}
-	for _, h := range a.Headers {
-		auth.Headers = append(auth.Headers, &pluginv1.Entry{Key: h.Name, Value: []byte(h.Value)})
+	c := t.asks[t.asked]
+	t.asked++
+	c.ask.Type, c.ask.Payload, c.ask.MessageId = a.Type, a.Payload, a.MessageID
+	c.ask.Channel, c.ask.Purpose, c.ask.Raw = a.Channel, a.Purpose, a.Raw
+	c.target.Ask = &c.ask
+	c.call.Tag, c.call.Order, c.call.Parallel, c.call.Target = call.Tag, call.Order, uint32(call.Parallel), &c.target
+	return &c.call
+}
+
+func (c *Conn) callOf(call *Call) *pluginv1.Call {
+	pb := &pluginv1.Call{Tag: call.Tag, Order: call.Order, Parallel: uint32(call.Parallel)}
+	switch t := call.Target.(type) {
+	case Authenticate:
+		auth := &pluginv1.Authenticate{
+			Token: t.Token, HasToken: t.HasToken, UserId: t.UserID, Payload: t.Payload, Subprotocol: t.Subprotocol,
+		}
+		for _, h := range t.Headers {
+			auth.Headers = append(auth.Headers, &pluginv1.Entry{Key: h.Name, Value: []byte(h.Value)})
+		}
+		pb.Target = &pluginv1.Call_Authenticate{Authenticate: auth}
+	case Counted:
+		pb.Target = &pluginv1.Call_Publish{Publish: c.publish((*Publication)(&t))}
+	case Act:
+		pb.Target = &pluginv1.Call_Act{Act: &pluginv1.Act{Session: t.Session, Action: t.Action.wire()}}
+	case Select:
+		pb.Target = &pluginv1.Call_Select{Select: &pluginv1.Select{
+			UserIds: t.UserIDs, Channel: t.Channel, Authenticated: t.Authenticated, Action: t.Action.wire(),
+		}}
+	default:
+		panic("a call needs a target")
 	}
-	pb.Target = &pluginv1.Call_Authenticate{Authenticate: auth}
-}
-
-func (p Counted) target(c *Conn, pb *pluginv1.Call) {
-	pb.Target = &pluginv1.Call_Publish{Publish: c.publish((*Publication)(&p))}
-}
-
-func (a Act) target(_ *Conn, pb *pluginv1.Call) {
-	pb.Target = &pluginv1.Call_Act{Act: &pluginv1.Act{Session: a.Session, Action: a.Action.wire()}}
-}
-
-func (s Select) target(_ *Conn, pb *pluginv1.Call) {
-	pb.Target = &pluginv1.Call_Select{Select: &pluginv1.Select{
-		UserIds: s.UserIDs, Channel: s.Channel, Authenticated: s.Authenticated, Action: s.Action.wire(),
-	}}
+	return pb
 }
 
 func (a *Action) wire() *pluginv1.Action {

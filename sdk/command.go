@@ -26,6 +26,14 @@ func (c *Conn) Textf(format string, args ...any) {
 	c.Send(t.arena[from:])
 }
 
+// SendAppend sends the text frame that appendTo appends to dst. It saves an allocation a frame.
+func (c *Conn) SendAppend(appendTo func(dst []byte) []byte) {
+	t := c.t()
+	from := len(t.arena)
+	t.arena = appendTo(t.arena)
+	c.Send(t.arena[from:])
+}
+
 // Binary sends a binary frame.
 func (c *Conn) Binary(data []byte) {
 	c.connection(wire.Command{Kind: wire.Send, Data: data, Binary: true})
@@ -33,6 +41,7 @@ func (c *Conn) Binary(data []byte) {
 
 // SendSettling sends a frame, and settles the delivery once it is written.
 func (c *Conn) SendSettling(data []byte, binary bool, delivery uint64) {
+	c.needs("queue")
 	c.connection(wire.Command{Kind: wire.Send, Data: data, Binary: binary, Number: int64(delivery)})
 }
 
@@ -93,11 +102,15 @@ func (c *Conn) Tune(variant string, variables map[string]int64) {
 }
 
 // Lines sets that a TCP session is cut into lines, as it is at first.
-func (c *Conn) Lines() { c.connection(wire.Command{Kind: wire.Framing, Cold: &pluginv1.Framing{}}) }
+func (c *Conn) Lines() {
+	c.needs("tcp")
+	c.connection(wire.Command{Kind: wire.Framing, Cold: &pluginv1.Framing{}})
+}
 
 // Raw sets that a TCP session's bytes come as they are read; after so many bytes they are lines
 // again, 0 means never.
 func (c *Conn) Raw(bytes uint64) {
+	c.needs("tcp")
 	c.connection(wire.Command{Kind: wire.Framing, Cold: &pluginv1.Framing{Raw: true, RawBytes: bytes}})
 }
 
@@ -127,11 +140,13 @@ func (c *Conn) Bind(key string) {
 // Consume asks for [Delivery] events of a queue at this actor, at most window of them unsettled; 0
 // stops it.
 func (c *Conn) Consume(topic string, window int) {
+	c.needs("queue")
 	c.actor(wire.Command{Kind: wire.Consume, Cold: &pluginv1.Consume{Topic: topic, Window: uint32(window)}})
 }
 
 // Push appends to a queue; an [Answer] with the tag says OutcomeOK when it is stored.
 func (c *Conn) Push(tag, topic string, data []byte) {
+	c.needs("queue")
 	c.connectionOrActor(wire.Command{Kind: wire.Push, Cold: &pluginv1.Push{Tag: tag, Topic: topic, Data: data}})
 }
 
@@ -154,7 +169,11 @@ func (c *Conn) Put(key string, value []byte) {
 	if c.a.cells == nil {
 		c.a.cells = make(map[string][]byte)
 	}
-	t.remember(c.a.cells, key)
+	old, had := t.remember(c.a.cells, key)
+	c.a.size += len(value) - len(old)
+	if !had {
+		c.a.size += len(key)
+	}
 	c.a.cells[key] = append(make([]byte, 0, len(value)), value...)
 	c.actor(wire.Command{Kind: wire.PutState, Key: key, Data: value})
 }
@@ -165,7 +184,8 @@ func (c *Conn) Delete(key string) {
 	if _, ok := c.a.cells[key]; !ok {
 		return
 	}
-	t.remember(c.a.cells, key)
+	old, _ := t.remember(c.a.cells, key)
+	c.a.size -= len(key) + len(old)
 	delete(c.a.cells, key)
 	c.actor(wire.Command{Kind: wire.DeleteState, Key: key})
 }
@@ -222,6 +242,14 @@ func (c *Conn) authored(m Message) Message {
 // Encode answers a [Message] event with its form in this protocol; nothing delivers nothing.
 func (c *Conn) Encode(frames ...OutFrame) {
 	c.actor(wire.Command{Kind: wire.Encode, Cold: &pluginv1.Encode{Variants: variantsOf(frames)}})
+}
+
+// needs fails the step where the core lacks a capability: to use it all the same would cost every
+// session the process.
+func (c *Conn) needs(capability string) {
+	if t := c.t(); !t.link.srv.can[capability] && t.err == nil {
+		t.err = fmt.Errorf("the core lacks the capability %q", capability)
+	}
 }
 
 // connection adds a command about the connection of the event's session.

@@ -156,14 +156,11 @@ func answerOf(a *pluginv1.Answer) Answer {
 	return ev
 }
 
-// frameBox holds the Frame that an Event points to, one after another: putting a struct into an
-// interface would allocate for each frame.
-type frameBox struct{ Frame }
-
-// event returns the box's Frame as an Event, which changes with the box.
-func (b *frameBox) event() Event {
-	var ev Event = Frame{}
+// boxed returns the event that value points to, of template's type. It changes with *value: putting a
+// struct into an interface would allocate for each event, so those that come once a frame are held by
+// the turn, one after another.
+func boxed(template Event, value unsafe.Pointer) Event {
 	// An interface is a word for the type and one for the address of the value.
-	(*[2]unsafe.Pointer)(unsafe.Pointer(&ev))[1] = unsafe.Pointer(&b.Frame)
-	return ev
+	(*[2]unsafe.Pointer)(unsafe.Pointer(&template))[1] = value
+	return template
 }

@@ -193,7 +193,10 @@ func (n *node) drop() {
 
 // open takes what the core keeps of an actor.
 func (l *link) open(a *actor, sessionID uint64, s *pluginv1.Snapshot) error {
-	a.cells = entriesOf(s.GetState())
+	a.cells, a.size = entriesOf(s.GetState()), 0
+	for key, value := range a.cells {
+		a.size += len(key) + len(value)
+	}
 	a.key = s.GetKey()
 	a.named = s.GetActorKind() == pluginv1.ActorKind_ACTOR_KIND_NAMED
 	a.self, a.bound = nil, nil

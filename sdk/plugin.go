@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"encoding/json"
+	"log/slog"
 
 	"github.com/protocol-bridge/bridge/internal/redact"
 	"github.com/protocol-bridge/bridge/sdk/spec"
@@ -9,7 +10,7 @@ import (
 
 // Plugin translates one protocol. S is the state it keeps on a session (and on each actor it names);
 // struct{} keeps none. The optional abilities are interfaces of one method: [Encoder],
-// [VariantEncoder], [Configurer], [StateReader], [Rejecter].
+// [VariantEncoder], [Configurer], [StateReader], [Rejecter], [Closer].
 type Plugin[S any] interface {
 	// Describe says what the plugin is. It is called once, before anything else; the configuration
 	// structs it points to are filled later.
@@ -51,6 +52,12 @@ type Configurer interface {
 // names. Without it such state is decoded as if it were the plugin's own.
 type StateReader[S any] interface {
 	ReadState(version uint32, data []byte, state *S) error
+}
+
+// Closer is told that the link has ended, when no Step runs any more. The process of a plugin that is
+// killed, or whose core died, is not: Closer is for what a test would miss, as an open database.
+type Closer interface {
+	Close() error
 }
 
 // Rejecter gives the text of a [Reject] that keeps the session open the protocol's form. Without it
@@ -131,6 +138,7 @@ type Setup struct {
 	Label        string // of the plugin's block in bridge.hcl
 	Node         int    // number of this node
 	Routes       []*Route
+	Log          *slog.Logger
 	Capabilities []string // optional parts of the contract that this core serves: "queue", "tcp"
 }
 

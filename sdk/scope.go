@@ -1,10 +1,7 @@
 package sdk
 
 import (
-	"net"
-	"net/url"
-	"strings"
-
+	"github.com/protocol-bridge/bridge/internal/expr"
 	"github.com/protocol-bridge/bridge/sdk/spec"
 )
 
@@ -41,39 +38,14 @@ func (c *Conn) variable(name string) spec.Value {
 
 // value is the variable `request`.
 func (i *SessionInfo) value() spec.Value {
-	headers := make(map[string]spec.Value, len(i.Headers))
-	cookies := make(map[string]spec.Value)
-	for _, h := range i.Headers {
-		if _, ok := headers[h.Name]; !ok {
-			headers[h.Name] = spec.Text(h.Value)
-		}
-		if h.Name == "cookie" {
-			for pair := range strings.SplitSeq(h.Value, ";") {
-				if name, value, ok := strings.Cut(strings.TrimSpace(pair), "="); ok {
-					cookies[name] = spec.Text(value)
+	return expr.Request(expr.RequestInfo{
+		Method: i.Method, Path: i.Path, Query: i.Query, Host: i.Host, RemoteAddress: i.RemoteAddress,
+		Headers: func(yield func(string, string) bool) {
+			for _, h := range i.Headers {
+				if !yield(h.Name, h.Value) {
+					return
 				}
 			}
-		}
-	}
-	query := make(map[string]spec.Value)
-	// What of the query can be read counts: a bad escape in one pair does not hide the others.
-	values, _ := url.ParseQuery(i.Query)
-	for name, list := range values {
-		query[name] = spec.Text(list[0])
-	}
-	members := map[string]spec.Value{
-		"method":  spec.Text(i.Method),
-		"path":    spec.Text(i.Path),
-		"host":    spec.Text(i.Host),
-		"query":   spec.Object(query),
-		"headers": spec.Object(headers),
-		"cookie":  spec.Object(cookies),
-	}
-	if scheme, token, ok := strings.Cut(i.Header("authorization"), " "); ok && strings.EqualFold(scheme, "bearer") {
-		members["bearer"] = spec.Text(strings.TrimSpace(token))
-	}
-	if host, _, err := net.SplitHostPort(i.RemoteAddress); err == nil {
-		members["remote_address"] = spec.Text(host)
-	}
-	return spec.Object(members)
+		},
+	})
 }

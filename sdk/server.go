@@ -29,10 +29,13 @@ type Server struct {
 	routes   map[string]*Route
 
 	// The plugin without its type.
-	newSession func(a *actor) stepper
-	configure  func(Setup) error
-	encode     func(Message) ([]OutFrame, error) // nil: Message events go to Step
-	rejection  func(text string) OutFrame
+	newSession  func(a *actor) stepper
+	configure   func(Setup) error
+	closePlugin func() error
+	maxState    int
+	can         map[string]bool                   // the core's capabilities
+	encode      func(Message) ([]OutFrame, error) // nil: Message events go to Step
+	rejection   func(text string) OutFrame
 
 	linkOpened func()           // told when a Link begins
 	linkEnded  func(clean bool) // likewise when it is over
@@ -54,11 +57,13 @@ func WithLogger(log *slog.Logger) Option { return func(s *Server) { s.log = log 
 // NewServer returns the server of a plugin. An error is a mistake in what Describe returns.
 func NewServer[S any](p Plugin[S], options ...Option) (*Server, error) {
 	s := &Server{
-		info:      p.Describe(),
-		log:       slog.New(slog.DiscardHandler),
-		routes:    make(map[string]*Route),
-		configure: func(Setup) error { return nil },
-		rejection: func(text string) OutFrame { return OutFrame{Data: []byte(text)} },
+		info:        p.Describe(),
+		log:         slog.New(slog.DiscardHandler),
+		routes:      make(map[string]*Route),
+		configure:   func(Setup) error { return nil },
+		closePlugin: func() error { return nil },
+		can:         make(map[string]bool),
+		rejection:   func(text string) OutFrame { return OutFrame{Data: []byte(text)} },
 
 		linkOpened: func() {},
 		linkEnded:  func(bool) {},
@@ -69,12 +74,19 @@ func NewServer[S any](p Plugin[S], options ...Option) (*Server, error) {
 	if s.info.StateVersion == 0 && reflect.TypeFor[S]().Size() > 0 {
 		s.info.StateVersion = 1
 	}
+	s.maxState = min(max(s.info.Limits.StateBytes, 0), largestState)
+	if s.maxState == 0 {
+		s.maxState = defaultState
+	}
 	codec := newStateCodec(p, s.info.StateVersion)
 	s.newSession = func(a *actor) stepper {
 		return &Session[S]{Conn: Conn{a: a}, codec: codec, plugin: p}
 	}
 	if c, ok := p.(Configurer); ok {
 		s.configure = c.Configure
+	}
+	if c, ok := p.(Closer); ok {
+		s.closePlugin = c.Close
 	}
 	switch e := p.(type) {
 	case Encoder:
@@ -94,6 +106,12 @@ func NewServer[S any](p Plugin[S], options ...Option) (*Server, error) {
 	}
 	return s, nil
 }
+
+// Bytes of state an actor may have.
+const (
+	defaultState = 256 << 10
+	largestState = 4 << 20
+)
 
 func (s *Server) describeResponse() (*pluginv1.DescribeResponse, error) {
 	i := &s.info
@@ -138,7 +156,10 @@ func (s *Server) Describe(context.Context, *pluginv1.DescribeRequest) (*pluginv1
 
 // Configure implements the contract: it fills the configuration structs and tells the plugin.
 func (s *Server) Configure(_ context.Context, req *pluginv1.ConfigureRequest) (*pluginv1.ConfigureResponse, error) {
-	setup := Setup{Label: req.GetLabel(), Node: int(req.GetNode()), Capabilities: req.GetCapabilities()}
+	setup := Setup{Label: req.GetLabel(), Node: int(req.GetNode()), Log: s.log, Capabilities: req.GetCapabilities()}
+	for _, c := range setup.Capabilities {
+		s.can[c] = true
+	}
 	var faults []error
 	complain := func(route string, err error) {
 		for _, c := range spec.Complaints(err) {
@@ -204,6 +225,9 @@ func (s *Server) Serve(ctx context.Context, stream Stream) error {
 	l.out.close()
 	if err := <-sent; err != nil {
 		return fmt.Errorf("send steps: %w", err)
+	}
+	if err := s.closePlugin(); err != nil {
+		return fmt.Errorf("close plugin: %w", err)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"strconv"
+	"strings"
 	"time"
 
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
@@ -24,6 +25,7 @@ type Session[S any] struct {
 	codec  *stateCodec[S]
 	before S      // at the step's beginning; used where values are compared
 	saved  []byte // what is in the core; used where they are not
+	stale  bool   // what is in the core is of another version, and to be put anew
 }
 
 // Conn is what a step may look at and ask for. It belongs to one actor and to one session: what is
@@ -54,6 +56,8 @@ type actor struct {
 	self  *peer // of a session; nil for others
 	bound map[uint64]*peer
 	cells map[string][]byte
+	size  int // bytes of cells, keys included, as the core counts them
+	own   int // of them in the cell of State
 	sess  stepper
 	turn  *turn // while a step runs
 	gone  bool  // forgotten: what is still in the mailbox is dropped
@@ -260,23 +264,35 @@ func entriesOf(list []*pluginv1.Entry) map[string][]byte {
 	return m
 }
 
+// infoOf copies what an idle session keeps into one piece of memory.
 func infoOf(s *pluginv1.SessionInfo) *SessionInfo {
 	if s == nil {
 		return nil
 	}
+	size := len(s.GetRemoteAddress()) + len(s.GetHost()) + len(s.GetMethod()) + len(s.GetPath()) + len(s.GetQuery())
+	for _, h := range s.GetHeaders() {
+		size += len(h.GetKey()) + len(h.GetValue())
+	}
+	var all strings.Builder
+	all.Grow(size)
+	keep := func(text string) string {
+		from := all.Len()
+		all.WriteString(text)
+		return all.String()[from:]
+	}
 	info := &SessionInfo{
-		RemoteAddress: s.GetRemoteAddress(),
-		Host:          s.GetHost(),
-		Method:        s.GetMethod(),
-		Path:          s.GetPath(),
-		Query:         s.GetQuery(),
+		RemoteAddress: keep(s.GetRemoteAddress()),
+		Host:          keep(s.GetHost()),
+		Method:        keep(s.GetMethod()),
+		Path:          keep(s.GetPath()),
+		Query:         keep(s.GetQuery()),
 		Transport:     Transport(s.GetTransport()),
 		TLS:           s.GetTls(),
 	}
 	if n := len(s.GetHeaders()); n > 0 {
 		info.Headers = make([]Header, n)
 		for i, h := range s.GetHeaders() {
-			info.Headers[i] = Header{h.GetKey(), string(h.GetValue())}
+			info.Headers[i] = Header{keep(h.GetKey()), keep(string(h.GetValue()))}
 		}
 	}
 	return info

@@ -67,13 +67,14 @@ func (c *stateCodec[S]) decode(data []byte, state *S) error {
 
 func (s *Session[S]) load(version uint32) error {
 	var zero S
-	s.State, s.saved = zero, nil
+	s.State, s.saved, s.stale, s.a.own = zero, nil, false, 0
 	data, ok := s.a.cells[stateCell]
 	if s.codec.none || !ok {
 		return nil
 	}
+	s.stale = version != 0 && version != s.codec.own
 	var err error
-	if s.codec.reads != nil && version != s.codec.own {
+	if s.codec.reads != nil && s.stale {
 		err = s.codec.reads.ReadState(version, data, &s.State)
 	} else {
 		err = s.codec.decode(data, &s.State)
@@ -86,6 +87,7 @@ func (s *Session[S]) load(version uint32) error {
 		s.saved = data
 	}
 	delete(s.a.cells, stateCell)
+	s.a.own = len(stateCell) + len(data)
 	return nil
 }
 
@@ -101,7 +103,7 @@ func (s *Session[S]) step(t *turn, p *peer, ev Event) error {
 	case s.codec.none:
 		return nil
 	case s.codec.flat:
-		if any(s.before) == any(s.State) {
+		if !s.stale && any(s.before) == any(s.State) {
 			return nil
 		}
 	}
@@ -112,17 +114,21 @@ func (s *Session[S]) step(t *turn, p *peer, ev Event) error {
 	}
 	data := t.arena[from:]
 	if !s.codec.flat {
-		if bytes.Equal(data, s.saved) {
+		if !s.stale && bytes.Equal(data, s.saved) {
 			return nil
 		}
 		t.state = data
 	}
 	t.put(stateCell, data)
+	own := len(stateCell) + len(data)
+	s.a.size += own - s.a.own
+	s.a.own = own
 	return nil
 }
 
 // commit notes that the step was acked.
 func (s *Session[S]) commit(t *turn) {
+	s.stale = false
 	if t.state != nil {
 		s.saved = append(s.saved[:0], t.state...)
 	}

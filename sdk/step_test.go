@@ -7,14 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
 	"github.com/protocol-bridge/bridge/sdk"
 	"github.com/protocol-bridge/bridge/sdk/plugintest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // funcs is a plugin made of functions.
 type funcs[S any] struct {
@@ -279,4 +275,75 @@ func TestStateThatEncodesItself(t *testing.T) {
 	old := plugintest.Resumed(map[string]string{"$": "x"})
 	old.GetResumed().GetSnapshot().StateVersion = 1
 	check(t, plugintest.Step(t, packedPlugin{p}, old, plugintest.Text("add")), "put $=ny")
+}
+
+func TestStateIsBounded(t *testing.T) {
+	do := stateVerbs()
+	do["grow"] = func(s *sdk.Session[state], key string) error {
+		s.Put(key, make([]byte, 400))
+		s.Text("grown")
+		return nil
+	}
+	do["shrink"] = func(s *sdk.Session[state], key string) error { s.Delete(key); return nil }
+	p := verbs(do)
+	p.info.Limits.StateBytes = 1000
+	large := "put %s=" + string(make([]byte, 400)) + "\nsend grown"
+	frames := []string{"grow a", "grow b", "shrink a", "grow c", "grow c", "grow d", "look"}
+	var events []*pluginv1.Event
+	for _, f := range frames {
+		events = append(events, plugintest.Text(f))
+	}
+	check(t, plugintest.Step(t, p, events...),
+		fmt.Sprintf(large, "a"), fmt.Sprintf(large, "b"), "delete a", fmt.Sprintf(large, "c"), fmt.Sprintf(large, "c"),
+		"close 1011 internal error", "")
+}
+
+func TestStateOfAnotherVersionIsPutAnew(t *testing.T) {
+	p := verbs(stateVerbs())
+	p.info.StateVersion = 2
+	old := plugintest.Resumed(map[string]string{"$": `{"N":5}`})
+	old.GetResumed().GetSnapshot().StateVersion = 1
+	check(t, plugintest.Step(t, p, old, plugintest.Text("look"), plugintest.Text("look")),
+		"send 5\nput $={\"N\":5,\"Text\":\"\"}", "send 5")
+}
+
+func TestCapabilityThatIsLacking(t *testing.T) {
+	p := verbs(map[string]func(*sdk.Session[struct{}], string) error{
+		"push":    func(s *sdk.Session[struct{}], _ string) error { s.Push("t", "topic", nil); return nil },
+		"consume": func(s *sdk.Session[struct{}], _ string) error { s.Consume("topic", 1); return nil },
+		"settle":  func(s *sdk.Session[struct{}], _ string) error { s.SendSettling(nil, false, 1); return nil },
+		"raw":     func(s *sdk.Session[struct{}], _ string) error { s.Raw(1); return nil },
+		"lines":   func(s *sdk.Session[struct{}], _ string) error { s.Lines(); return nil },
+	})
+	for _, verb := range []string{"push", "consume", "settle", "raw", "lines"} {
+		b := plugintest.NewBench(t, p, plugintest.Config{Capabilities: []string{}})
+		check(t, b.Send(plugintest.Opened(), plugintest.Text(verb)), "", "close 1011 internal error")
+	}
+}
+
+// closer notes that it was closed.
+type closer struct {
+	*funcs[struct{}]
+	closed chan struct{}
+}
+
+func (c closer) Close() error { close(c.closed); return nil }
+
+func TestPluginIsClosedWithItsLink(t *testing.T) {
+	c := closer{&funcs[struct{}]{step: func(*sdk.Session[struct{}], sdk.Event) error { return nil }}, make(chan struct{})}
+	t.Run("link", func(t *testing.T) { plugintest.Step(t, c, plugintest.Text("x")) })
+	<-c.closed
+}
+
+func TestTextThatIsNotUTF8FailsTheStep(t *testing.T) {
+	p := verbs(map[string]func(*sdk.Session[state], string) error{
+		"ask": func(s *sdk.Session[state], tag string) error {
+			s.State.N++
+			s.Call(sdk.Call{Tag: tag, Target: sdk.Act{}})
+			return nil
+		},
+		"look": stateVerbs()["look"],
+	})
+	check(t, plugintest.Step(t, p, plugintest.Text("ask a"), plugintest.Text("ask \xff"), plugintest.Text("look")),
+		"call a {\"tag\":\"a\",\"act\":{\"action\":{}}}\nput $={\"N\":1,\"Text\":\"\"}", "close 1011 internal error", "")
 }

@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"unsafe"
 
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
 	"github.com/protocol-bridge/bridge/proto/wire"
@@ -16,7 +17,10 @@ type turn struct {
 	link  *link
 	node  *node
 	step  wire.Step
-	frame frameBox
+	frame Frame      // the event
+	reply Answer     // likewise
+	asks  []*askCall // of which the first asked are in use
+	asked int
 	arena []byte // bytes that commands point to
 	state []byte // the state cell's new value, in arena; nil when unchanged
 	err   error  // of a command
@@ -24,6 +28,8 @@ type turn struct {
 	closed []*peer // closed by the step
 	bound  bool    // the session was bound elsewhere by it
 	undo   []change
+	size   int // of the actor's state before the step
+	own    int // of State
 }
 
 // change is what a map held before the step.
@@ -44,9 +50,10 @@ func (t *turn) put(key string, value []byte) {
 	}
 }
 
-func (t *turn) remember(in map[string][]byte, key string) {
-	old, had := in[key]
+func (t *turn) remember(in map[string][]byte, key string) (old []byte, had bool) {
+	old, had = in[key]
 	t.undo = append(t.undo, change{in, key, old, had})
+	return old, had
 }
 
 func (t *turn) reset(a *actor, n *node) {
@@ -57,7 +64,8 @@ func (t *turn) reset(a *actor, n *node) {
 		t.arena = nil
 	}
 	t.arena, t.state, t.err = t.arena[:0], nil, nil
-	t.closed, t.bound, t.undo = t.closed[:0], false, t.undo[:0]
+	t.closed, t.bound, t.undo, t.asked = t.closed[:0], false, t.undo[:0], 0
+	t.size, t.own = a.size, a.own
 }
 
 // handle handles one event of an actor from beginning to end.
@@ -80,7 +88,7 @@ func (t *turn) handle(a *actor, n *node) {
 		t.fail(a, p, ev, err)
 	}
 	if n.ev.Seq != 0 {
-		t.ack(a, p)
+		t.ack(a, p, ev)
 	}
 	t.after(a, p, n.ev.Kind)
 }
@@ -108,11 +116,11 @@ func (t *turn) event(a *actor, e *wire.Event) (ev Event, p *peer, skip bool, err
 	case *pluginv1.Closed:
 		ev, skip = Closed{int(cold.GetCode()), cold.GetReason(), cold.GetByClient()}, false
 	case *pluginv1.Answer:
-		answer := answerOf(cold)
-		if answer.Identity != nil && p != nil {
-			p.identity = answer.Identity
+		t.reply = answerOf(cold)
+		if t.reply.Identity != nil && p != nil {
+			p.identity = t.reply.Identity
 		}
-		ev = answer
+		ev = boxed(Answer{}, unsafe.Pointer(&t.reply))
 	case *pluginv1.Message:
 		ev = messageOf(cold)
 	case *pluginv1.Delivery:
@@ -120,8 +128,8 @@ func (t *turn) event(a *actor, e *wire.Event) (ev Event, p *peer, skip bool, err
 	default:
 		switch e.Kind {
 		case wire.Frame:
-			t.frame.Frame = Frame{e.Data, e.Binary}
-			ev = t.frame.event()
+			t.frame = Frame{e.Data, e.Binary}
+			ev = boxed(Frame{}, unsafe.Pointer(&t.frame))
 		case wire.Timer:
 			ev = Timer{strings.Clone(e.Name)}
 		case wire.Eof:
@@ -147,6 +155,9 @@ func (t *turn) call(a *actor, p *peer, ev Event) (err error) {
 	}
 	if err = a.sess.step(t, p, ev); err == nil {
 		err = t.err
+	}
+	if most := t.link.srv.maxState; err == nil && a.size > most && a.size > t.size {
+		err = fmt.Errorf("state would have %d bytes, %d are allowed (Limits.StateBytes)", a.size, most)
 	}
 	return err
 }
@@ -186,6 +197,7 @@ func (t *turn) revert(a *actor) {
 		}
 	}
 	a.sess.undo()
+	a.size, a.own = t.size, t.own
 	clear(t.step.Commands)
 	t.step.Commands = t.step.Commands[:0]
 	t.closed, t.bound, t.undo, t.state, t.err = t.closed[:0], false, t.undo[:0], nil, nil
@@ -221,14 +233,14 @@ func (t *turn) reject(a *actor, p *peer, ev Event, r *rejection) {
 }
 
 // ack sends the step.
-func (t *turn) ack(a *actor, p *peer) {
+func (t *turn) ack(a *actor, p *peer, ev Event) {
 	err := t.link.out.add(&t.step)
 	if err == nil {
 		a.sess.commit(t)
 		return
 	}
 	// Text of a command is not UTF-8: the plugin's fault, as any other.
-	t.fail(a, p, nil, fmt.Errorf("encode step: %w", err))
+	t.fail(a, p, ev, fmt.Errorf("encode step: %w", err))
 	if err := t.link.out.add(&t.step); err != nil {
 		t.link.srv.log.Error("step cannot be encoded", "actor", idText(a.id), "err", err)
 	}

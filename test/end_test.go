@@ -4,8 +4,6 @@ package test
 
 import (
 	"fmt"
-	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -108,27 +106,16 @@ func TestCoreKilledWhilePluginHangs(t *testing.T) {
 	killCore(t, b)
 }
 
-// And for one that has something to log just then, which nobody reads any more.
-func TestCoreKilledWhilePluginLogs(t *testing.T) {
-	b := harness.Start(t, harness.Config{File: bothPlugins(t)})
-	var talking sync.WaitGroup
-	for range 20 {
-		talking.Go(func() {
-			for {
-				l, err := harness.DialLines(b.URL("/lines"))
-				if err != nil {
-					return // the core is gone
-				}
-				// The failure of a step is logged with its stack.
-				_ = l.Send("PANIC")
-				_, _, _ = l.AwaitClose(harness.AnswerLimit)
-				l.Close()
-			}
-		})
+// And for one that is just starting, and finds nobody to read its handshake.
+func TestCoreKilledWhilePluginStarts(t *testing.T) {
+	file := harness.LinesPlugin("")
+	for i := range size(10, 5) {
+		b := harness.Start(t, harness.Config{File: file, Starting: true})
+		harness.Until(t, harness.AnswerLimit, "the plugin's process is there", func() bool { return len(b.Children()) > 0 })
+		harness.Pause(time.Duration(3*i) * time.Millisecond)
+		b.Kill()
+		b.CheckNothingLeft()
 	}
-	harness.Until(t, harness.AnswerLimit, "the plugin logs", func() bool { return strings.Contains(b.Log(), "step failed") })
-	killCore(t, b)
-	talking.Wait()
 }
 
 // SIGTERM says good-bye to clients whose plugin is stopped, too, and ends all the same.

@@ -176,10 +176,6 @@ func (p *Plugin) launch(role instanceRole) (*Instance, error) {
 		<-proc.Exited()
 		return nil, fmt.Errorf("start plugin %q: %w", p.cfg.Label, err)
 	}
-	if p.ctx.Err() != nil { // it was not yet there when Stop looked
-		p.stopInstance(in)
-		return nil, ErrStopped
-	}
 	return in, nil
 }
 

@@ -222,7 +222,7 @@ func (p *Plugin) ask(s *session, m message) {
 // answered is one element of what the back-end says to a message, whose id is the tag.
 func (p *Plugin) answered(s *session, a sdk.Answer) {
 	if !falsy(a.Payload) {
-		s.Send(appendResponse(nil, a.Tag, a.Payload))
+		s.SendAppend(func(dst []byte) []byte { return appendResponse(dst, a.Tag, a.Payload) })
 	}
 	for i := range a.Items {
 		p.deliver(s, &a.Items[i])

@@ -10,8 +10,9 @@ import (
 )
 
 // Run plays the transcripts that match the pattern on all rungs, and again with the plugin killed
-// before and after each of its acks. With -short, child processes are killed at the first ack alone.
-// config is what a transcript does not say otherwise.
+// before and after each of its acks. A child process, which takes its time to start, is killed before
+// one ack and after the next, with -short at the first alone. config is what a transcript does not say
+// otherwise.
 func Run[S any, P sdk.Plugin[S]](t *testing.T, newPlugin func() P, pattern string, config Config) {
 	t.Helper()
 	files, err := filepath.Glob(pattern)
@@ -41,31 +42,36 @@ func Run[S any, P sdk.Plugin[S]](t *testing.T, newPlugin func() P, pattern strin
 					if r.name == "child" && !canBeChild {
 						t.Skip("the package's TestMain is not plugintest.Main")
 					}
-					climb(t, tr, r.launch(t), r.name == "child" && testing.Short())
+					due := func(kill) bool { return true }
+					if r.name == "child" {
+						due = func(k kill) bool { return k.after == (k.at%2 == 0) && (k.at == 1 || !testing.Short()) }
+					}
+					climb(t, tr, r.launch(t), due)
 				})
 			}
 		})
 	}
 }
 
-// climb plays a transcript on one rung.
-func climb(t *testing.T, tr *transcript, launch pluginhost.Launcher, brief bool) {
+// climb plays a transcript on one rung: once as it is, and with each kill that is due.
+func climb(t *testing.T, tr *transcript, launch pluginhost.Launcher, due func(kill) bool) {
 	t.Helper()
 	acks, err := play(tr, launch, kill{}, Logger(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if brief {
-		acks = min(acks, 1)
-	}
 	for at := 1; at <= acks; at++ {
 		for _, after := range []bool{false, true} {
+			k := kill{at, after}
+			if !due(k) {
+				continue
+			}
 			name := fmt.Sprintf("killed before ack %d", at)
 			if after {
 				name = fmt.Sprintf("killed after ack %d", at)
 			}
 			t.Run(name, func(t *testing.T) {
-				if _, err := play(tr, launch, kill{at, after}, Logger(t)); err != nil {
+				if _, err := play(tr, launch, k, Logger(t)); err != nil {
 					t.Error(err)
 				}
 			})

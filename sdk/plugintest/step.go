@@ -37,11 +37,13 @@ type Config struct {
 	Route  string // JSON of the route's block
 	// Routes, if any, are the routes, instead of the one.
 	Routes []*pluginv1.RouteConfig
-	Label  string // of the plugin's block; the plugin's name by default
+	Label  string // of the plugin's block
+	// Capabilities of the core. nil: all of them for a [Bench]; [Run] has those of the real host.
+	Capabilities []string
 }
 
 func (c Config) request() *pluginv1.ConfigureRequest {
-	req := &pluginv1.ConfigureRequest{Config: []byte(c.Plugin), Routes: c.Routes, Label: c.Label}
+	req := &pluginv1.ConfigureRequest{Config: []byte(c.Plugin), Routes: c.Routes, Label: c.Label, Capabilities: c.Capabilities}
 	if req.Routes == nil {
 		req.Routes = []*pluginv1.RouteConfig{{
 			Id: Route, Path: "/", Config: []byte(c.Route), Upstream: "dev", Auth: true,
@@ -56,6 +58,9 @@ func NewBench[S any](tb testing.TB, p sdk.Plugin[S], config Config) *Bench {
 	s, err := sdk.NewServer(p, sdk.WithLogger(Logger(tb)))
 	if err != nil {
 		tb.Fatal(err)
+	}
+	if config.Capabilities == nil {
+		config.Capabilities = []string{"queue", "tcp"}
 	}
 	resp, err := s.Configure(tb.Context(), config.request())
 	if err != nil {

@@ -114,8 +114,8 @@ func (w *world) until(what func() string, ready func() bool) error {
 }
 
 // What nobody knows about may still be going on in the host for a moment, as an event between its
-// mailbox and the link: so rest is when nothing has happened for restTime, twice; and for much longer
-// where an event of a client was not seen on the link, as it may have been dropped.
+// mailbox and the link: so rest is when nothing has happened for twice restTime; for lostTime where an
+// event of a client was not seen on the link, as it may have been dropped.
 const (
 	restTime = 3 * time.Millisecond
 	lostTime = 100 * time.Millisecond
@@ -125,23 +125,19 @@ const (
 // the transcript do not count.
 func (w *world) rest() error {
 	late := time.Now().Add(patience)
-	for still := 0; still < 2; {
-		before := w.activity.Load()
-		pause := restTime
-		if !w.allTaken() {
-			pause = lostTime
+	for quiet := time.Duration(0); ; quiet += restTime {
+		if w.launcher.atRest() && (quiet >= 2*restTime && w.allTaken() || quiet >= lostTime) {
+			return nil
 		}
-		<-time.After(pause)
-		switch {
-		case w.activity.Load() == before && w.launcher.atRest():
-			still++
-		case time.Now().After(late):
+		if time.Now().After(late) {
 			return errors.New("the plugin does not come to rest")
-		default:
-			still = 0
+		}
+		before := w.activity.Load()
+		<-time.After(restTime)
+		if w.activity.Load() != before {
+			quiet = -restTime
 		}
 	}
-	return nil
 }
 
 // allTaken says whether all that clients did has reached the link.

@@ -128,6 +128,9 @@ func (p *Lines) verb(s *sdk.Session[State], e sdk.Frame) error {
 		s.Text("OK")
 	case "PUB":
 		channel, text, _ := bytes.Cut(rest, []byte(" "))
+		if err := sdk.CheckChannel(string(channel)); err != nil {
+			return sdk.Reject(err.Error(), sdk.KeepOpen)
+		}
 		payload, err := json.Marshal(string(text))
 		if err != nil {
 			return err

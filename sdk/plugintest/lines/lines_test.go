@@ -15,7 +15,3 @@ func TestMain(m *testing.M) {
 func TestTranscripts(t *testing.T) {
 	plugintest.Run(t, lines.New, "testdata/*.txt", plugintest.Config{})
 }
-
-func FuzzStep(f *testing.F) {
-	plugintest.FuzzStep(f, lines.New, plugintest.Config{}, "SUB x", "PUB x text", "ASK {}", "COUNT", "STATE x", "TIMER 5", "BIG 9", "CLOSE 4000 x")
-}

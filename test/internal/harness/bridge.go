@@ -45,6 +45,8 @@ type Config struct {
 	Env []string
 	// Unready says that some plugin cannot serve, so that /ready is not waited for.
 	Unready bool
+	// Starting says that nothing is waited for.
+	Starting bool
 }
 
 // Start runs a bridge and waits until it is ready. When the test ends it is stopped, if the test has
@@ -68,6 +70,9 @@ func Start(t testing.TB, cfg Config) *Bridge {
 		t.Fatal(err)
 	}
 	b.run(cfg.Env)
+	if cfg.Starting {
+		return b
+	}
 	Until(t, startLimit, "the bridge says where it listens", func() bool {
 		b.failIfEnded()
 		b.addrs = b.addresses()
