@@ -91,7 +91,12 @@ type Mailbox struct {
 // Push appends an event and numbers it.
 func (m *Mailbox) Push(e *Event) {
 	m.seq++
-	e.Seq, e.next = m.seq, nil
+	e.Seq = m.seq
+	m.link(e)
+}
+
+func (m *Mailbox) link(e *Event) {
+	e.next = nil
 	if m.tail == nil {
 		m.head = e
 	} else {
@@ -145,6 +150,21 @@ func (m *Mailbox) remove(e *Event) {
 	}
 	m.len--
 	e.next = nil
+}
+
+// Discard removes all events for which drop says so. None may be in flight.
+func (m *Mailbox) Discard(drop func(*Event) bool) {
+	e := m.head
+	m.head, m.tail, m.unsent, m.len = nil, nil, nil, 0
+	for e != nil {
+		next := e.next
+		if drop(e) {
+			e.Finish()
+		} else {
+			m.link(e)
+		}
+		e = next
+	}
 }
 
 // Rewind makes all events unsent again and calls each for those that were in flight, in order.

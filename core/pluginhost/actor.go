@@ -2,6 +2,7 @@ package pluginhost
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/protocol-bridge/bridge/core/actor"
@@ -37,15 +38,24 @@ type Actor struct {
 	listed   *Instance             // in whose busy list it is
 	parked   bool                  // in plugin.waiting
 	suspect  bool                  // waits for, or is with, the quarantine instance
+	written  uint32                // version of the state in cells
 	poisoned bool                  // takes nothing but Closed any more
 	closed   bool                  // the Closed event was posted
 	gone     bool                  // removed
+
+	// dismissed says that the plugin closed the session: what its client still sends is nobody's
+	// business any more, also not that of an instance that does not know of the close.
+	dismissed atomic.Bool
 }
 
 var _ session.Handler = (*Actor)(nil)
 
 // Frame posts a frame of the session; nothing of data is kept.
 func (a *Actor) Frame(s *session.Session, data []byte, binary bool) {
+	if a.dismissed.Load() {
+		s.Release(len(data))
+		return
+	}
 	e := actor.NewEvent(wire.Frame)
 	e.SetData(data)
 	e.Binary = binary
@@ -173,7 +183,7 @@ func (a *Actor) resumedLocked() *actor.Event {
 func (a *Actor) snapshotLocked() *pluginv1.Snapshot {
 	sn := &pluginv1.Snapshot{ActorKind: a.kind, Key: a.key, Route: a.route}
 	if a.cells.Len() > 0 {
-		sn.StateVersion = a.plugin.stateVersion.Load()
+		sn.StateVersion = a.written
 		a.cells.Range(func(k string, v []byte) {
 			sn.State = append(sn.State, &pluginv1.Entry{Key: k, Value: append([]byte(nil), v...)})
 		})
@@ -235,6 +245,24 @@ func (a *Actor) setTimerLocked(name string, afterMS int64) {
 		return
 	}
 	a.timers.Set(a.plugin.cfg.Clock, name, time.Duration(afterMS)*time.Millisecond, a.fire)
+}
+
+// memberLocked is the session of that id at this actor: the actor itself, or one bound to it; nil when
+// there is none.
+func (a *Actor) memberLocked(id uint64) *Actor {
+	if a.session != nil && (id == 0 || id == a.id) {
+		return a
+	}
+	return a.sessions[id]
+}
+
+// dismissedLocked says whether an event is a client's whose session the plugin closed.
+func (a *Actor) dismissedLocked(e *actor.Event) bool {
+	if e.Kind != wire.Frame && e.Kind != wire.Eof {
+		return false
+	}
+	m := a.memberLocked(e.From)
+	return m != nil && m.dismissed.Load()
 }
 
 // removeLocked takes the actor out of the world. Events still waiting are dropped.

@@ -176,10 +176,15 @@ func (in *Instance) settle(a *Actor, st *wire.Step) {
 		switch c := &st.Commands[i]; c.Kind {
 		case wire.PutState:
 			a.cells.Put(c.Key, c.Data)
+			a.written = in.stateVersion
 		case wire.DeleteState:
 			a.cells.Delete(c.Key)
 		case wire.SetTimer:
 			a.setTimerLocked(c.Key, c.Number)
+		case wire.Close:
+			if m := a.memberLocked(c.Session); m != nil {
+				m.dismissed.Store(true)
+			}
 		case wire.Bind:
 			bind = string([]byte(c.Key))
 		}

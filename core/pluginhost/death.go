@@ -38,10 +38,11 @@ func (p *Plugin) bringBackLocked(a *Actor, in *Instance) {
 			e.Deaths++
 		}
 	})
+	a.box.Discard(a.dismissedLocked)
 	if in.role == roleQuarantine {
 		return // its runner decides
 	}
-	if inflight > 0 && a.box.Head().Deaths >= p.suspectAfter() {
+	if inflight > 0 && a.box.Len() > 0 && a.box.Head().Deaths >= p.suspectAfter() {
 		a.suspect = true
 		p.quarantine.add(a)
 		return

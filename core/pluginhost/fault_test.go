@@ -254,3 +254,82 @@ func TestUnreadableState(t *testing.T) {
 		t.Error("the old instance was restarted")
 	}
 }
+
+// TestFramesAfterClose: what a client sent behind the frame for which the plugin closed it is nobody's
+// business, also not the next instance's.
+func TestFramesAfterClose(t *testing.T) {
+	w := newWorld(t, nil, func(_ *fakeProcess, ev *wire.Event) []wire.Command {
+		switch {
+		case ev.Kind != wire.Frame:
+			return nil
+		case string(ev.Data) == "bye":
+			return []wire.Command{{Kind: wire.Close, Number: 1008}}
+		}
+		return []wire.Command{{Kind: wire.Call, Cold: &pluginv1.Call{Target: &pluginv1.Call_Ask{Ask: &pluginv1.Ask{}}}}}
+	}, nil)
+	w.launcher.last().dieAt.Store(2) // with the close applied, and nothing behind it handled
+	c := w.open()
+	c.say("bye")
+	for range 5 {
+		c.say("late")
+	}
+	eventually(t, "a restart", func() bool { return w.restarts.Load() == 1 && w.current.Load() != nil })
+	c.say("later")
+	c.Ended(1008, "", false)
+	eventually(t, "the session's end", func() bool {
+		w.host.mu.Lock()
+		defer w.host.mu.Unlock()
+		return w.host.ended[c.ID] == 1
+	}, w.dump)
+	w.host.mu.Lock()
+	defer w.host.mu.Unlock()
+	if n := len(w.host.asked); n != 0 {
+		t.Errorf("%d calls for frames behind the close", n)
+	}
+	if n := c.InFlight(); n != 0 {
+		t.Errorf("%d events still in the window", n)
+	}
+}
+
+// TestStateVersion: a new version is told with which version the state was written.
+func TestStateVersion(t *testing.T) {
+	versions := make(chan uint32, 10)
+	w := newWorld(t, &pluginv1.DescribeResponse{Name: "fake", StateVersion: 1}, func(in *fakeProcess, ev *wire.Event) []wire.Command {
+		if ev.Kind != wire.Frame {
+			return nil
+		}
+		versions <- in.actors[ev.Actor].snapshot.GetStateVersion()
+		return []wire.Command{in.put(ev, "k", string(ev.Data)), say("ok")}
+	}, nil)
+	upgrade := func(version uint32, reads ...uint32) error {
+		w.launcher.mu.Lock()
+		w.launcher.desc = &pluginv1.DescribeResponse{Name: "fake", StateVersion: version, ReadsState: reads}
+		w.launcher.mu.Unlock()
+		return w.Replace(context.Background())
+	}
+	expect := func(c *client, want uint32) {
+		t.Helper()
+		c.say("x")
+		if got := <-versions; got != want {
+			t.Errorf("state came as version %d, want %d", got, want)
+		}
+	}
+	old, idle := w.open(), w.open()
+	expect(old, 0) // none yet
+	expect(idle, 0)
+	if err := upgrade(2, 1); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the new version", func() bool { return w.current.Load() != nil && w.current.Load().stateVersion == 2 })
+	expect(old, 1)
+	// State of version 1 is still there, on the session that said nothing.
+	if err := upgrade(3, 2); err == nil || !strings.Contains(err.Error(), "cannot read state of version 1") {
+		t.Errorf("an upgrade that cannot read version 1: %v", err)
+	}
+	if err := upgrade(3, 2, 1); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the new version", func() bool { return w.current.Load() != nil && w.current.Load().stateVersion == 3 })
+	expect(old, 2)
+	expect(idle, 1)
+}

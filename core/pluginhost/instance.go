@@ -25,6 +25,8 @@ type Instance struct {
 	number  int
 	role    instanceRole
 
+	stateVersion uint32 // with which it writes state
+
 	mu    sync.Mutex
 	queue []queued
 	ended bool     // takes nothing more

@@ -95,13 +95,12 @@ type Plugin struct {
 	fault     *Fault
 	failing   bool
 
-	maxState     int // set before the first instance serves
-	stateVersion atomic.Uint32
-	number       atomic.Int64
-	tick         atomic.Uint32 // counts the watch's rounds; a clock that costs nothing to read
-	restarts     atomic.Uint64
-	culprits     atomic.Uint64
-	culprit      atomic.Int64 // when the last one was found, ns
+	maxState int // set before the first instance serves
+	number   atomic.Int64
+	tick     atomic.Uint32 // counts the watch's rounds; a clock that costs nothing to read
+	restarts atomic.Uint64
+	culprits atomic.Uint64
+	culprit  atomic.Int64 // when the last one was found, ns
 
 	swap       chan *Instance // a replacement for the supervisor to watch
 	quarantine quarantine
@@ -242,25 +241,32 @@ func (p *Plugin) background(f func(context.Context)) {
 	p.calls.Go(func() { f(p.ctx) })
 }
 
+// describe refuses a plugin that cannot read the state that is there.
 func (p *Plugin) describe(desc *pluginv1.DescribeResponse) error {
 	p.mu.Lock()
 	old := p.desc
 	p.mu.Unlock()
-	if old != nil {
-		if err := readsState(desc, p.stateVersion.Load()); err != nil {
-			return err
+	if old == nil || old.GetStateVersion() == desc.GetStateVersion() && slices.Equal(old.GetReadsState(), desc.GetReadsState()) {
+		return nil
+	}
+	for version := range p.stateVersions(old.GetStateVersion()) {
+		if version != 0 && version != desc.GetStateVersion() && !slices.Contains(desc.GetReadsState(), version) {
+			return fmt.Errorf("version %s of the plugin cannot read state of version %d that sessions have: it declares %d and reads %v",
+				desc.GetVersion(), version, desc.GetStateVersion(), desc.GetReadsState())
 		}
 	}
 	return nil
 }
 
-func readsState(desc *pluginv1.DescribeResponse, version uint32) error {
-	if version == 0 || desc.GetStateVersion() == version {
-		return nil
-	}
-	if slices.Contains(desc.GetReadsState(), version) {
-		return nil
-	}
-	return fmt.Errorf("version %s of the plugin cannot read state of version %d that sessions have: it declares %d and reads %v",
-		desc.GetVersion(), version, desc.GetStateVersion(), desc.GetReadsState())
+// stateVersions are those of all state there is, and the one that is being written.
+func (p *Plugin) stateVersions(current uint32) map[uint32]bool {
+	versions := map[uint32]bool{current: true}
+	p.actors.each(func(a *Actor) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.cells.Len() > 0 {
+			versions[a.written] = true
+		}
+	})
+	return versions
 }

@@ -203,6 +203,7 @@ func (p *Plugin) link(ctx context.Context, proc Process, role instanceRole) (*In
 		return nil, fmt.Errorf("link: %w", died(proc, err))
 	}
 	in := newInstance(p, proc, l, int(p.number.Add(1)), role)
+	in.stateVersion = desc.GetStateVersion()
 	p.mu.Lock()
 	p.desc = desc
 	if p.maxState == 0 {
@@ -213,7 +214,6 @@ func (p *Plugin) link(ctx context.Context, proc Process, role instanceRole) (*In
 	}
 	p.instances[in] = true
 	p.mu.Unlock()
-	p.stateVersion.Store(desc.GetStateVersion())
 	p.wg.Go(func() {
 		in.run()
 		p.mu.Lock()

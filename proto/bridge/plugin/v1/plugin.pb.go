@@ -2047,7 +2047,8 @@ type Answer struct {
 	Count uint64 `protobuf:"varint,10,opt,name=count,proto3" json:"count,omitempty"`
 	// One element in the back-end's own form, where the call asked for that (Ask.raw).
 	Raw []byte `protobuf:"bytes,11,opt,name=raw,proto3" json:"raw,omitempty"`
-	// The event and the number of the call in its step, counted from 0: the call's identity.
+	// The event, and the place of the call among the commands of its step, counted from 0: with the
+	// actor the call's identity.
 	CallSeq   uint64 `protobuf:"varint,12,opt,name=call_seq,json=callSeq,proto3" json:"call_seq,omitempty"`
 	CallIndex uint32 `protobuf:"varint,13,opt,name=call_index,json=callIndex,proto3" json:"call_index,omitempty"`
 	// Authenticate: what the client could have used, when outcome is OUTCOME_OTHER.
