@@ -120,6 +120,7 @@ func TestCoreKilledWhilePluginStarts(t *testing.T) {
 
 // SIGTERM says good-bye to clients whose plugin is stopped, too, and ends all the same.
 func TestTerminateWhilePluginIsStopped(t *testing.T) {
+	t.Parallel() // it is waiting, mostly
 	b := harness.Start(t, harness.Config{File: bothPlugins(t)})
 	l := harness.MustDialLines(t, b.URL("/lines"))
 	for _, pid := range b.Children() {

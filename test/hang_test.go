@@ -23,7 +23,7 @@ func TestHungPlugin(t *testing.T) {
 
 	worst := time.Duration(0)
 	for range size(3, 1) {
-		harness.Pause(time.Second)
+		harness.Pause(size(time.Second, 200*time.Millisecond))
 		hung := b.Plugin("ctproto").Pid
 		if err := syscall.Kill(hung, syscall.SIGSTOP); err != nil {
 			t.Fatal(err)

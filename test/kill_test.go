@@ -39,6 +39,7 @@ func startLoad(t *testing.T, url string, backend *harness.Backend) *harness.Load
 	t.Helper()
 	return harness.StartLoad(t, harness.LoadConfig{
 		URL: url, Backend: backend, Sessions: loadSessions, Pipeline: loadPipeline, Every: loadEvery,
+		Slow: size(2*time.Second, 500*time.Millisecond),
 	})
 }
 
@@ -52,7 +53,7 @@ func TestKillUnderLoad(t *testing.T) {
 	kills := 0
 	every := time.NewTicker(killEvery)
 	defer every.Stop()
-	for end := time.Now().Add(size(10*time.Second, 2*time.Second)); time.Now().Before(end); {
+	for end := time.Now().Add(size(10*time.Second, time.Second)); time.Now().Before(end); {
 		<-every.C
 		// All processes, so that one which tries suspected events is not spared.
 		for _, pid := range b.Children() {

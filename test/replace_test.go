@@ -29,7 +29,7 @@ func TestReplaceUnderLoad(t *testing.T) {
 	replaced := 0
 	every := time.NewTicker(replaceEvery)
 	defer every.Stop()
-	for end := time.Now().Add(size(10*time.Second, 2*time.Second)); time.Now().Before(end); replaced++ {
+	for end := time.Now().Add(size(10*time.Second, time.Second)); time.Now().Before(end); replaced++ {
 		<-every.C
 		old := b.Plugin("ctproto").Pid
 		b.Signal(syscall.SIGHUP)
@@ -59,7 +59,7 @@ func TestReplaceAndKillUnderLoad(t *testing.T) {
 	kills := 0
 	every := time.NewTicker(replaceEvery / 5)
 	defer every.Stop()
-	for end, i := time.Now().Add(size(6*time.Second, 2*time.Second)), 0; time.Now().Before(end); i++ {
+	for end, i := time.Now().Add(size(6*time.Second, time.Second)), 0; time.Now().Before(end); i++ {
 		<-every.C
 		if i%5 == 0 {
 			b.Signal(syscall.SIGHUP)

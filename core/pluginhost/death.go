@@ -230,6 +230,9 @@ func (q *quarantine) judge(in *Instance, a *Actor, seq uint64) bool {
 		return q.clear(in, a)
 	}
 	switch {
+	case in.stopping.Load(): // the plugin is being stopped: that it ends is not the event's doing
+		a.mu.Unlock()
+		return false
 	case in.hung.Load():
 		e.Hangs++
 	case in.faulted.Load() == nil && in.process.Exit().Killed:

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -247,8 +248,8 @@ func (b *Bridge) Children() []int {
 	return list
 }
 
-// Zombies are children that ended and were not reaped.
-func (b *Bridge) Zombies() []int {
+// zombies are children that ended and were not reaped.
+func (b *Bridge) zombies() []int {
 	var list []int
 	for _, p := range processes() {
 		if p.parent == b.Pid() && p.state == 'Z' {
@@ -256,6 +257,17 @@ func (b *Bridge) Zombies() []int {
 		}
 	}
 	return list
+}
+
+// checkReaped fails the test if a child that has ended stays a zombie.
+func (b *Bridge) checkReaped() {
+	dead := b.zombies()
+	if !Eventually(GoneLimit, func() bool {
+		dead = slices.DeleteFunc(dead, func(pid int) bool { return !slices.Contains(b.zombies(), pid) })
+		return len(dead) == 0
+	}) {
+		b.t.Errorf("children %v ended and were not reaped within %v", dead, GoneLimit)
+	}
 }
 
 // Left is what lies in the bridge's TMPDIR.
@@ -315,9 +327,7 @@ func (b *Bridge) CheckNothingLeft() {
 func (b *Bridge) cleanup() {
 	if b.cmd != nil && b.cmd.Process != nil {
 		if !b.known {
-			if zombies := b.Zombies(); len(zombies) > 0 {
-				b.t.Errorf("children %v ended and were not reaped", zombies)
-			}
+			b.checkReaped()
 			if status := b.Stop(); status != 0 {
 				b.t.Errorf("exit status %d, want 0", status)
 			}

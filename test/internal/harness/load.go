@@ -21,10 +21,11 @@ type LoadConfig struct {
 	Sessions int
 	Pipeline int           // questions of a session on their way at a time
 	Every    time.Duration // between two questions of a session
+	Slow     time.Duration // the longest that the back-end takes for an answer
 }
 
 // Load is a number of CTProto sessions that pipeline numbered questions to a Backend, which answers
-// most at once, a quarter after 50 ms and one in twenty after two seconds.
+// most at once, a quarter after 50 ms and one in twenty after a long while.
 type Load struct {
 	cfg      LoadConfig
 	sessions []*loadSession
@@ -168,7 +169,7 @@ func (s *loadSession) question(n int) Question {
 	q := Question{Session: s.number, Number: n, Silent: (s.number+n)%3 == 0}
 	switch kind := (s.number*7 + n) % 20; {
 	case kind == 0:
-		q.DelayMS = 2000
+		q.DelayMS = int(s.load.cfg.Slow.Milliseconds())
 	case kind <= 5:
 		q.DelayMS = 50
 	}
