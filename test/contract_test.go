@@ -59,7 +59,7 @@ func TestBadPlugins(t *testing.T) {
 }
 
 // The same holds for those that keep the core waiting at the start.
-func TestPluginsThatDoNotStart(t *testing.T) {
+func TestPluginsThatDoNotStart(t *testing.T) { //nolint:tparallel // they share one bridge
 	t.Parallel() // it is waiting, mostly
 	testBadPlugins(t, []badPlugin{
 		{name: "mute", says: "plugin", mend: "handshake"},
