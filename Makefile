@@ -28,7 +28,7 @@ race: ## run the tests in random order with the race detector
 
 .PHONY: short
 short: ## run the tests that take no time
-	$(GO) test -short -timeout 1m ./...
+	$(GO) test -short -timeout 3m ./...
 
 # A second try, because until Go 1.27 a target whose time is up may fail with "context deadline
 # exceeded" (go.dev/issue/75804). What was really found is a seed by then, and fails at once.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,6 +58,7 @@ type modelClient struct {
 	*client
 	sent   []string // frames that are echoed
 	asks   []string
+	early  int // how many asks came before the bind
 	bound  string
 	closed bool
 }
@@ -113,6 +115,7 @@ func TestModel(t *testing.T) {
 					t.Skip("bound")
 				}
 				number++
+				c.early = len(c.asks)
 				c.bound = fmt.Sprintf("k%d", rapid.IntRange(1, 2).Draw(t, "key"))
 				c.say("bind " + c.bound)
 			},
@@ -121,9 +124,9 @@ func TestModel(t *testing.T) {
 				c.closed = true
 				c.Ended(1000, "", true)
 			},
-			"kill": func(*rapid.T) { w.launcher.last().Kill() },
+			"kill": func(t *rapid.T) { w.serving(t).Kill() },
 			"dieAt": func(t *rapid.T) {
-				p := w.launcher.last()
+				p := w.serving(t)
 				p.dieBefore.Store(rapid.Bool().Draw(t, "before"))
 				p.dieAt.Store(p.handled.Load() + int64(rapid.IntRange(1, 5).Draw(t, "events")))
 			},
@@ -135,6 +138,16 @@ func TestModel(t *testing.T) {
 		busy.Wait()
 		check(t, w, clients, published)
 	})
+}
+
+// serving is the process that takes new events. The one that tries suspects is not killed here: too
+// often alone with one event, and that is taken for the culprit.
+func (w *world) serving(t *rapid.T) *fakeProcess {
+	in := w.current.Load()
+	if in == nil {
+		t.Skip("nobody")
+	}
+	return in.process.(*fakeProcess)
 }
 
 func check(t *rapid.T, w *world, clients []*modelClient, published []string) {
@@ -154,14 +167,22 @@ func check(t *rapid.T, w *world, clients []*modelClient, published []string) {
 	})
 	for i, c := range clients {
 		checkClient(t, i, c)
-		w.host.mu.Lock()
-		if c.closed && (w.host.ended[c.ID] != 1 || w.host.gone[c.ID] != 1) {
-			t.Fatalf("client %d: ended %d times, gone %d times", i, w.host.ended[c.ID], w.host.gone[c.ID])
+		ends := func() (ended, gone int) {
+			w.host.mu.Lock()
+			defer w.host.mu.Unlock()
+			return w.host.ended[c.ID], w.host.gone[c.ID]
 		}
-		if !c.closed && w.host.ended[c.ID] != 0 {
-			t.Fatalf("client %d was ended", i)
+		if c.closed {
+			// Its end is told of just behind its last event.
+			eventually(t, "a closed session's end", func() bool { ended, _ := ends(); return ended > 0 }, w.dump)
 		}
-		w.host.mu.Unlock()
+		want := 0
+		if c.closed {
+			want = 1
+		}
+		if ended, gone := ends(); ended != want || gone != want {
+			t.Fatalf("client %d: ended %d times, gone %d times, want %d", i, ended, gone, want)
+		}
 	}
 	want := 0
 	for _, c := range clients {
@@ -174,17 +195,17 @@ func check(t *rapid.T, w *world, clients []*modelClient, published []string) {
 		return len(w.host.asked) >= want
 	}, w.dump)
 	w.host.mu.Lock()
-	defer w.host.mu.Unlock()
-	for id, n := range w.host.asked {
+	asked, got := maps.Clone(w.host.asked), slices.Clone(w.host.published)
+	w.host.mu.Unlock()
+	for id, n := range asked {
 		if n != 1 {
 			t.Fatalf("call %v was made %d times", id, n)
 		}
 	}
-	if len(w.host.asked) != want {
-		t.Fatalf("%d calls, want %d", len(w.host.asked), want)
+	if len(asked) != want {
+		t.Fatalf("%d calls, want %d", len(asked), want)
 	}
 	slices.Sort(published)
-	got := slices.Clone(w.host.published)
 	slices.Sort(got)
 	if !slices.Equal(got, published) {
 		t.Fatalf("published %q, want %q", got, published)
@@ -215,7 +236,15 @@ func checkClient(t *rapid.T, i int, c *modelClient) {
 	if !isPrefix(echoes, c.sent) || !c.closed && len(echoes) != len(c.sent) {
 		t.Fatalf("client %d got %q, want %q", i, echoes, c.sent)
 	}
-	if !isPrefix(answers, c.asks) || !c.closed && len(answers) != len(c.asks) {
+	// Calls are in order for each actor, so those from before a bind and those from behind it are
+	// not in order with each other.
+	for _, asks := range [][]string{c.asks[:c.early], c.asks[c.early:]} {
+		got := slices.DeleteFunc(slices.Clone(answers), func(a string) bool { return !slices.Contains(asks, a) })
+		if !isPrefix(got, asks) {
+			t.Fatalf("client %d got answers %q, want %q", i, answers, c.asks)
+		}
+	}
+	if len(answers) > len(c.asks) || !c.closed && len(answers) != len(c.asks) {
 		t.Fatalf("client %d got answers %q, want %q", i, answers, c.asks)
 	}
 }

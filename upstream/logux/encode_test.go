@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/protocol-bridge/bridge/upstream"
 	"github.com/protocol-bridge/bridge/upstream/rawjson"
@@ -231,7 +232,7 @@ func FuzzAppendRequest(f *testing.F) {
 		}
 		req := question()
 		req.UserID, req.Type, req.Payload, req.Raw = user, typ, payload, raw
-		if Check(req) != nil {
+		if Check(req) != nil || !utf8.Valid(raw) { // of what is no UTF-8 the id is mended on its way
 			return
 		}
 		body := c.AppendBody(nil, req)

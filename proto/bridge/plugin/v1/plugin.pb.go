@@ -4148,6 +4148,7 @@ type Call struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Tag   string                 `protobuf:"bytes,1,opt,name=tag,proto3" json:"tag,omitempty"`
 	// Calls of one actor with the same key run `parallel` at a time, in order; empty: all at once.
+	// Calls that a session made before it was bound are not in order with those of the named actor.
 	Order    string `protobuf:"bytes,2,opt,name=order,proto3" json:"order,omitempty"`
 	Parallel uint32 `protobuf:"varint,3,opt,name=parallel,proto3" json:"parallel,omitempty"` // 0 means 1
 	// Types that are valid to be assigned to Target:
