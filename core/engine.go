@@ -223,9 +223,6 @@ func (e *Engine) Plugins() []*pluginhost.Plugin {
 	return list
 }
 
-// Hub is the engine's hub.
-func (e *Engine) Hub() *hub.Hub { return e.hub }
-
 // Close stops all plugins. Sessions are to be closed before.
 func (e *Engine) Close() {
 	var wg sync.WaitGroup

@@ -206,17 +206,6 @@ func (g *Group) Leave(s *session.Session, channel string) bool {
 	return true
 }
 
-// Channels lists what a session joined.
-func (g *Group) Channels(s *session.Session) []string {
-	m := g.hub.member(s.ID)
-	if m == nil {
-		return nil
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return slices.Clone(m.channels)
-}
-
 // Members lists the group's members of a channel.
 func (g *Group) Members(channel string) []*session.Session {
 	return g.shard(channel).snapshot(nil, channel)

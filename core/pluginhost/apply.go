@@ -84,11 +84,8 @@ func (in *Instance) checkLocked(a *Actor, head *actor.Event, st *wire.Step) erro
 }
 
 func (in *Instance) targetLocked(a *Actor, c *wire.Command) (*session.Session, error) {
-	if c.Session == 0 || c.Session == a.id {
-		return a.session, nil
-	}
-	if b := a.sessions[c.Session]; b != nil {
-		return b.session, nil
+	if m := a.memberLocked(c.Session); m != nil {
+		return m.session, nil
 	}
 	if in.plugin.actors.get(c.Session) != nil {
 		return nil, faultf("send commands only for the actor itself and sessions bound to it", "command for session %d, which is not of actor %d", c.Session, a.id)

@@ -4,11 +4,7 @@ import (
 	"errors"
 	"os"
 	"strings"
-
-	"github.com/protocol-bridge/bridge/core/actor"
 )
-
-type actorEvent = actor.Event
 
 // Status is what an operator sees of a plugin.
 type Status struct {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/protocol-bridge/bridge/core/actor"
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
 )
 
@@ -360,7 +361,7 @@ func (p *Plugin) Stop() {
 func (p *Plugin) dropAll() {
 	p.actors.each(func(a *Actor) {
 		a.mu.Lock()
-		a.box.Rewind(func(*actorEvent) {})
+		a.box.Rewind(func(*actor.Event) {})
 		a.removeLocked()
 		a.mu.Unlock()
 	})
