@@ -82,6 +82,8 @@ type Answer struct {
 	Payload []byte
 	// Items are to be delivered to clients, in order.
 	Items []Item
+	// Joins and Leaves are channels that the session that asked is to join and to leave.
+	Joins, Leaves []string
 	// Raw is one element in the back-end's own form, where Request.Raw asked for that.
 	Raw []byte
 

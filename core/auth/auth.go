@@ -6,7 +6,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"time"
 
+	"github.com/protocol-bridge/bridge/internal/channel"
 	"github.com/protocol-bridge/bridge/upstream"
 )
 
@@ -14,24 +16,51 @@ import (
 type Request struct {
 	Token    string
 	HasToken bool
-	// UserID is whom the client claims to be; empty: nobody in particular.
-	UserID        string
-	Payload       []byte // JSON that came with it, or nil
-	Session       string
-	RemoteAddress string
+	// UserID is whom the client claims to be; empty: nobody in particular. A backend never lets a
+	// client in as somebody else.
+	UserID string
+	// Payload is JSON that the client sent with it, byte for byte; nil: none.
+	Payload []byte
+	// Subprotocol and Headers are of the protocol, not of HTTP. Only Logux has them.
+	Subprotocol string
+	Headers     []Field
+
+	// Opening is the HTTP request that opened the connection.
+	Opening Opening
+
+	ID            string // unique for the question: the idempotency key
+	Protocol      string // name of the plugin
+	Route         string // path of the route
+	Session       string // id, a decimal string; empty at a handshake, before there is one
+	RemoteAddress string // host:port of the client
+}
+
+// Field is a name with a value.
+type Field struct{ Name, Value string }
+
+// Opening is what backends look at of an HTTP request.
+type Opening struct {
+	Authorization string // the header, as "Basic …"
+	Cookie        string // the header
 }
 
 // Answer is who the client is, or why it may not come in.
 type Answer struct {
-	// Outcome is OK, Denied, Unavailable (nobody could be asked) or Other.
+	// Outcome is OK, Denied, Unavailable (nobody could be asked: the client should come back) or Other.
+	// A backend that cannot tell says Unavailable, never Denied.
 	Outcome upstream.Outcome
 	UserID  string
-	Claims  []byte   // a JSON object; nil: none
+	Claims  []byte   // a JSON object, byte for byte as the backend has it; nil: none
 	Reason  string   // of a denial, meant for the client
 	Joins   []string // channels that the backend gives this user
+	// Within are patterns of the only channels that the user may publish to or act on, where the user
+	// is one of an API; nil: all.
+	Within []channel.Pattern
+	// Expires is when the proof ends and the session with it; zero: never.
+	Expires time.Time
 	// Supported is what the client could have used, with Other.
 	Supported string
-	// Detail is for the log, and never for a client.
+	// Detail is for the log, and never for a client. It holds no secret.
 	Detail string
 }
 
