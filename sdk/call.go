@@ -1,6 +1,8 @@
 package sdk
 
 import (
+	"fmt"
+
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
 	"github.com/protocol-bridge/bridge/proto/wire"
 )
@@ -65,7 +67,10 @@ type Select struct {
 	UserIDs       []string // any of them; empty: any user
 	Channel       string   // members of it; empty: all
 	Authenticated bool     // only those with an identity
-	Action        Action
+	// Where, if not nil, holds for their identities: for the claims, or {"userId": id} of one without
+	// any. One that [CheckWhere] does not take fails the step.
+	Where  *Where
+	Action Action
 }
 
 // Action is what Act and Select do: everything that is set, in this order.
@@ -142,8 +147,13 @@ func (c *Conn) callOf(call *Call) *pluginv1.Call {
 	case Act:
 		pb.Target = &pluginv1.Call_Act{Act: &pluginv1.Act{Session: t.Session, Action: t.Action.wire()}}
 	case Select:
+		if err := CheckWhere(t.Where); err != nil {
+			c.t().err = fmt.Errorf("select: %w", err)
+			break
+		}
 		pb.Target = &pluginv1.Call_Select{Select: &pluginv1.Select{
-			UserIds: t.UserIDs, Channel: t.Channel, Authenticated: t.Authenticated, Action: t.Action.wire(),
+			UserIds: t.UserIDs, Channel: t.Channel, Authenticated: t.Authenticated,
+			Where: whereOf(t.Where), Action: t.Action.wire(),
 		}}
 	default:
 		panic("a call needs a target")

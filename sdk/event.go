@@ -12,7 +12,11 @@ import (
 type Event interface{ event() }
 
 // Opened is the first event of a session.
-type Opened struct{}
+type Opened struct {
+	// Channels are those that the core made the session a member of, where clients authenticate at
+	// the handshake.
+	Channels []string
+}
 
 // Frame is one WebSocket message, one line of a line listener, or one chunk of raw bytes or of a
 // streamed request body. Data is the plugin's until Step returns; copy what is kept.
@@ -59,9 +63,11 @@ type Answer struct {
 	Identity *Identity
 	// Channels are those that the auth backend and the route give this user.
 	Channels  []string
-	Count     int    // receivers of a counted publish, sessions matched by a selection
-	Raw       []byte // one element in the back-end's own form, after Ask.Raw
-	Supported string // with OutcomeOther, what the client could have used
+	Join      []string // channels that the back-end wants the session to join; the plugin does it
+	Leave     []string // and to leave
+	Count     int      // receivers of a counted publish, sessions matched by a selection
+	Raw       []byte   // one element in the back-end's own form, after Ask.Raw
+	Supported string   // with OutcomeOther, what the client could have used
 }
 
 // OK says that the call is over and was done.
@@ -135,6 +141,8 @@ func answerOf(a *pluginv1.Answer) Answer {
 		Reason:    a.GetReason(),
 		Identity:  identityOf(a.GetIdentity()),
 		Channels:  a.GetChannels(),
+		Join:      a.GetJoin(),
+		Leave:     a.GetLeave(),
 		Count:     int(a.GetCount()),
 		Raw:       a.GetRaw(),
 		Supported: a.GetSupported(),

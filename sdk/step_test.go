@@ -110,7 +110,7 @@ func TestCommands(t *testing.T) {
 		{"act and select", func(s *sdk.Session[struct{}]) {
 			s.Call(sdk.Call{Tag: "t", Target: sdk.Act{Session: 5, Action: sdk.Action{Join: []string{"c"}}}})
 			s.Call(sdk.Call{Tag: "t", Target: sdk.Select{Channel: "c", Action: sdk.Action{Close: &sdk.CloseCode{Code: 4001}}}})
-		}, `call t {"tag":"t","act":{"session":"5","action":{"join":["c"]}}}` + "\n" + `call t {"tag":"t","select":{"channel":"c","action":{"close":{"code":4001}}}}`},
+		}, "call t act 5 join c\ncall t select channel=c close 4001"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -345,5 +345,5 @@ func TestTextThatIsNotUTF8FailsTheStep(t *testing.T) {
 		"look": stateVerbs()["look"],
 	})
 	check(t, plugintest.Step(t, p, plugintest.Text("ask a"), plugintest.Text("ask \xff"), plugintest.Text("look")),
-		"call a {\"tag\":\"a\",\"act\":{\"action\":{}}}\nput $={\"N\":1,\"Text\":\"\"}", "close 1011 internal error", "")
+		"call a act 0\nput $={\"N\":1,\"Text\":\"\"}", "close 1011 internal error", "")
 }

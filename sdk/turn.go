@@ -99,7 +99,7 @@ func (t *turn) event(a *actor, e *wire.Event) (ev Event, p *peer, skip bool, err
 	switch cold := e.Cold.(type) {
 	case *pluginv1.Opened:
 		err = t.link.open(a, e.Actor, cold.GetSnapshot())
-		return Opened{}, a.self, false, err
+		return Opened{Channels: cold.GetChannels()}, a.self, false, err
 	case *pluginv1.Request:
 		err = t.link.open(a, e.Actor, cold.GetSnapshot())
 		return Request{Body: cold.GetBody(), Streamed: cold.GetStreamed()}, a.self, false, err

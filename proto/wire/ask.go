@@ -169,7 +169,7 @@ func decodeAsk(b []byte, a *pluginv1.Ask) bool {
 
 // isPlain says that an answer has no messages inside, and text that protobuf would take.
 func isPlain(a *pluginv1.Answer) bool {
-	return len(a.GetItems())+len(a.GetChannels()) == 0 && a.GetIdentity() == nil &&
+	return len(a.GetItems())+len(a.GetChannels())+len(a.GetJoin())+len(a.GetLeave()) == 0 && a.GetIdentity() == nil &&
 		isText(a.GetTag(), a.GetReason(), a.GetSupported())
 }
 

@@ -18,6 +18,7 @@
 //	! plugin {"greeting":"hi"}         likewise the plugin's
 //	! only child                       play it on these rungs only: memory, grpc, child
 //	! open b /path?query               connects a client; its first line does so by itself
+//	! admit b {"user":"38"}            who the auth backend says that client is before it is there, see [Reply]
 //	! advance 3s                       lets the clock run, once everybody is at rest; "advance 3s now" at once
 //	! kill                             kills the plugin
 //	! rest                             waits until everybody is at rest
@@ -26,6 +27,7 @@
 //	> text                             the client sends a text frame
 //	>b 00ff                            a binary one, in hex
 //	>x 1000 bye                        closes
+//	>h content-type: text/plain        has a header in the request that follows
 //	>r POST /path body                 makes an HTTP request
 //	b> text                            another client
 //	< text                             the client gets a text frame
@@ -35,6 +37,7 @@
 //	                                   it, "." the last
 //
 //	@ ask TYPE PAYLOAD                 the back-end is asked
+//	@ subscribe CHANNEL PAYLOAD        likewise, with that purpose or another than "message"
 //	@ authenticate TOKEN PAYLOAD       the auth backend is asked; the token is "-" when there is none
 //	@ = {"payload":{}}                 answers what was seen last, see [Reply]
 //	1@ ask …  1@ = …                   where several are open at a time

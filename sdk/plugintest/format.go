@@ -96,8 +96,75 @@ func call(c *pluginv1.Call) string {
 		return strings.TrimSpace(fmt.Sprintf("%s authenticate %s %s", head, token, a.GetPayload()))
 	case *pluginv1.Call_Publish:
 		return head + " publish " + publication(t.Publish)
+	case *pluginv1.Call_Act:
+		return strings.TrimSpace(fmt.Sprintf("%s act %d %s", head, t.Act.GetSession(), action(t.Act.GetAction())))
+	case *pluginv1.Call_Select:
+		return strings.TrimSpace(head + " " + selection(t.Select) + " " + action(t.Select.GetAction()))
 	}
 	return head + " " + message(c)
+}
+
+func selection(s *pluginv1.Select) string {
+	text := "select"
+	if len(s.GetUserIds()) > 0 {
+		text += " users=" + strings.Join(s.GetUserIds(), ",")
+	}
+	if s.GetChannel() != "" {
+		text += " channel=" + s.GetChannel()
+	}
+	if s.GetAuthenticated() {
+		text += " authenticated"
+	}
+	if s.GetWhere() != nil {
+		text += " where=" + where(s.GetWhere())
+	}
+	return text
+}
+
+// where writes a condition as all(…), any(…), not(…) and /path equals value.
+func where(w *pluginv1.Where) string {
+	var parts []string
+	for _, sub := range w.GetAll() {
+		parts = append(parts, "all("+where(sub)+")")
+	}
+	for _, sub := range w.GetAny() {
+		parts = append(parts, "any("+where(sub)+")")
+	}
+	if w.GetNot() != nil {
+		parts = append(parts, "not("+where(w.GetNot())+")")
+	}
+	path := w.GetTest().GetPath()
+	switch op := w.GetTest().GetOp().(type) {
+	case *pluginv1.Test_Equals:
+		parts = append(parts, fmt.Sprintf("%s equals %s", path, op.Equals))
+	case *pluginv1.Test_Contains:
+		parts = append(parts, fmt.Sprintf("%s contains %s", path, op.Contains))
+	case *pluginv1.Test_In:
+		parts = append(parts, fmt.Sprintf("%s in %s", path, op.In.GetJson()))
+	case *pluginv1.Test_Exists:
+		parts = append(parts, fmt.Sprintf("%s exists %t", path, op.Exists))
+	}
+	return strings.Join(parts, " ")
+}
+
+func action(a *pluginv1.Action) string {
+	var parts []string
+	for _, c := range a.GetJoin() {
+		parts = append(parts, "join "+c)
+	}
+	for _, c := range a.GetLeave() {
+		parts = append(parts, "leave "+c)
+	}
+	for _, kv := range a.GetContext() {
+		parts = append(parts, fmt.Sprintf("context %s=%s", kv.GetKey(), kv.GetValue()))
+	}
+	if len(a.GetFrames()) > 0 {
+		parts = append(parts, variants(a.GetFrames()))
+	}
+	if c := a.GetClose(); c != nil {
+		parts = append(parts, strings.TrimSpace(fmt.Sprintf("close %d %s", c.GetCode(), c.GetReason())))
+	}
+	return strings.Join(parts, " ")
 }
 
 func publication(p *pluginv1.Publish) string {

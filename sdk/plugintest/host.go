@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 
@@ -29,6 +28,8 @@ type Reply struct {
 	Reason  string          `json:"reason"`
 	More    bool            `json:"more"` // another answer to the same question follows
 	Raw     json.RawMessage `json:"raw"`
+	Join    []string        `json:"join"`  // channels that the session is to join
+	Leave   []string        `json:"leave"` // and to leave
 	Count   uint64          `json:"count"`
 
 	// Of the auth backend.
@@ -48,7 +49,7 @@ func (r *Reply) answer() (*pluginv1.Answer, error) {
 	}
 	a := &pluginv1.Answer{
 		Last: !r.More, Reason: r.Reason, Payload: r.Payload, HasPayload: r.Payload != nil,
-		Raw: r.Raw, Count: r.Count, Channels: r.Channels,
+		Raw: r.Raw, Count: r.Count, Channels: r.Channels, Join: r.Join, Leave: r.Leave,
 	}
 	if a.GetLast() {
 		a.Outcome = pluginv1.Outcome(number)
@@ -92,10 +93,20 @@ func (h *host) locked(f func()) {
 	h.changed()
 }
 
-func (h *host) Join(s *session.Session, channel string)  { h.group.Join(s, channel) }
-func (h *host) Leave(s *session.Session, channel string) { h.group.Leave(s, channel) }
-func (h *host) Opened(s *session.Session)                { h.group.Add(s) }
-func (h *host) Gone(s *session.Session)                  { h.group.Remove(s) }
+func (h *host) Join(s *session.Session, channel string) bool { h.group.Join(s, channel); return true }
+func (h *host) Leave(s *session.Session, channel string)     { h.group.Leave(s, channel) }
+func (h *host) Gone(s *session.Session)                      { h.group.Remove(s) }
+
+func (h *host) Opened(s *session.Session, who *session.Admission) []string {
+	h.group.Add(s)
+	if who == nil || s.Info.HTTP {
+		return nil
+	}
+	for _, c := range who.Channels {
+		h.group.Join(s, c)
+	}
+	return who.Channels
+}
 
 func (h *host) Ended(s *session.Session) {
 	h.locked(func() {
@@ -109,7 +120,7 @@ func (h *host) Ended(s *session.Session) {
 }
 
 // Publish delivers to this plugin's sessions, and shows the back-end what other protocols would get.
-func (h *host) Publish(author *session.Identity, pub *pluginv1.Publish, dirty *session.Dirty) int {
+func (h *host) Publish(author *session.Identity, pub *pluginv1.Publish, dirty *session.Dirty) (int, error) {
 	n := h.group.Publish(pub.GetChannels(), pub.GetExcept(), variantsOf(pub.GetVariants()), dirty)
 	if c := pub.GetContent(); c != nil {
 		m := &hub.Message{Type: c.GetType(), Payload: c.GetPayload(), Realm: c.GetAuthorRealm(), UserID: c.GetAuthorId()}
@@ -118,7 +129,7 @@ func (h *host) Publish(author *session.Identity, pub *pluginv1.Publish, dirty *s
 		}
 		h.group.Hand(pub.GetChannels(), m)
 	}
-	return n
+	return n, nil
 }
 
 func (h *host) Encoded(channels []string, list []*pluginv1.Variant, dirty *session.Dirty) {
@@ -155,11 +166,14 @@ func (h *host) ask(ctx context.Context, text string, emit func(*pluginv1.Answer)
 }
 
 func (h *host) Ask(ctx context.Context, _ *pluginhost.CallInfo, ask *pluginv1.Ask, emit func(*pluginv1.Answer)) {
-	if ask.GetRaw() != nil {
-		h.ask(ctx, fmt.Sprintf("ask raw %s", ask.GetRaw()), emit)
-		return
+	text := fmt.Sprintf("ask %s %s", ask.GetType(), ask.GetPayload())
+	switch {
+	case ask.GetRaw() != nil:
+		text = fmt.Sprintf("ask raw %s", ask.GetRaw())
+	case ask.GetPurpose() != "" && ask.GetPurpose() != "message":
+		text = fmt.Sprintf("%s %s %s", ask.GetPurpose(), ask.GetChannel(), ask.GetPayload())
 	}
-	h.ask(ctx, fmt.Sprintf("ask %s %s", ask.GetType(), ask.GetPayload()), emit)
+	h.ask(ctx, text, emit)
 }
 
 func (h *host) Authenticate(ctx context.Context, info *pluginhost.CallInfo, req *pluginv1.Authenticate) *pluginv1.Answer {
@@ -175,16 +189,20 @@ func (h *host) Authenticate(ctx context.Context, info *pluginhost.CallInfo, req 
 	return answer
 }
 
-func (h *host) Act(act *pluginv1.Act) uint64 {
+func (h *host) Act(_ *session.Identity, act *pluginv1.Act) (uint64, error) {
 	s, g := h.hub.Session(act.GetSession())
 	if s == nil || g != h.group {
-		return 0
+		return 0, nil
 	}
 	h.do(s, act.GetAction())
-	return 1
+	return 1, nil
 }
 
-func (h *host) Select(sel *pluginv1.Select) (n uint64) {
+func (h *host) Select(_ *session.Identity, sel *pluginv1.Select) (uint64, error) {
+	selection, err := pluginhost.NewSelection(sel)
+	if err != nil {
+		return 0, err
+	}
 	var all []*session.Session
 	h.hub.Each(func(s *session.Session, g *hub.Group) {
 		if g == h.group {
@@ -194,16 +212,15 @@ func (h *host) Select(sel *pluginv1.Select) (n uint64) {
 	if c := sel.GetChannel(); c != "" {
 		all = h.group.Members(c)
 	}
+	n := uint64(0)
 	for _, s := range all {
-		id := s.Identity()
-		users := sel.GetUserIds()
-		if id == nil && (sel.GetAuthenticated() || len(users) > 0) || len(users) > 0 && !slices.Contains(users, id.UserID) {
-			continue
+		// A request is nobody who could get a frame.
+		if !s.Info.HTTP && selection.Has(s.Identity()) {
+			h.do(s, sel.GetAction())
+			n++
 		}
-		h.do(s, sel.GetAction())
-		n++
 	}
-	return n
+	return n, nil
 }
 
 func (h *host) do(s *session.Session, a *pluginv1.Action) {

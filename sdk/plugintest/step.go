@@ -35,7 +35,7 @@ const Route = "route"
 type Config struct {
 	Plugin string // JSON of the plugin-wide block
 	Route  string // JSON of the route's block
-	// Routes, if any, are the routes, instead of the one.
+	// Routes, if any, are the routes, instead of the one. Route, if not empty, is the block of the first.
 	Routes []*pluginv1.RouteConfig
 	Label  string // of the plugin's block
 	// Capabilities of the core. nil: all of them for a [Bench]; [Run] has those of the real host.
@@ -48,6 +48,10 @@ func (c Config) request() *pluginv1.ConfigureRequest {
 		req.Routes = []*pluginv1.RouteConfig{{
 			Id: Route, Path: "/", Config: []byte(c.Route), Upstream: "dev", Auth: true,
 		}}
+	} else if c.Route != "" {
+		first := proto.CloneOf(c.Routes[0])
+		first.Config = []byte(c.Route)
+		req.Routes = append([]*pluginv1.RouteConfig{first}, c.Routes[1:]...)
 	}
 	return req
 }

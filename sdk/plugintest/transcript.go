@@ -12,7 +12,7 @@ import (
 type line struct {
 	number int
 	who    string // before the mark
-	mark   string // "!", ">", ">b", ">x", ">r", "<", "<b", "<x", "<r", "@"
+	mark   string // "!", ">", ">b", ">x", ">r", ">h", "<", "<b", "<x", "<r", "@"
 	rest   string
 }
 
@@ -24,7 +24,7 @@ type transcript struct {
 	lines  []line
 }
 
-var lineForm = regexp.MustCompile(`^([A-Za-z0-9]*)(!|[<>][bxr]?|@)(?: (.*))?$`)
+var lineForm = regexp.MustCompile(`^([A-Za-z0-9]*)(!|[<>][bxr]?|>h|@)(?: (.*))?$`)
 
 func readTranscript(file string, config Config) (*transcript, error) {
 	f, err := os.Open(file)

@@ -28,6 +28,8 @@ type world struct {
 	clock    *clock
 	clients  map[string]*client
 	calls    map[string]*question // the last seen, by name
+	opening  map[string]*opening  // of clients that are not there yet, by name
+	routes   []*pluginv1.RouteConfig
 	limits   *session.Limits
 
 	activity atomic.Uint64
@@ -38,6 +40,7 @@ type world struct {
 func play(tr *transcript, launch pluginhost.Launcher, k kill, log *slog.Logger) (acks int, err error) {
 	w := &world{
 		clock: newClock(), clients: make(map[string]*client), calls: make(map[string]*question),
+		opening: make(map[string]*opening), routes: tr.config.request().GetRoutes(),
 		limits: session.NewLimits(session.Limits{}), news: make(chan struct{}, 1),
 	}
 	w.launcher = &watched{
@@ -166,8 +169,11 @@ func (w *world) act(l *line) error {
 		}
 		return w.question(l.who, l.rest)
 	}
-	if l.mark == ">r" {
+	switch l.mark {
+	case ">r":
 		return w.request(l)
+	case ">h":
+		return w.header(l)
 	}
 	c := w.client(l.who, "/")
 	switch l.mark {
@@ -214,6 +220,8 @@ func (w *world) direct(l *line) error {
 			path = "/"
 		}
 		w.client(name, path)
+	case "admit":
+		return w.admit(rest)
 	case "rest":
 		return w.rest()
 	case "advance":
@@ -241,38 +249,6 @@ func (w *world) direct(l *line) error {
 		return fmt.Errorf("unknown directive %q", verb)
 	}
 	w.changed()
-	return nil
-}
-
-func info(path string) *session.Info {
-	path, query, _ := strings.Cut(path, "?")
-	return &session.Info{Route: Route, RemoteAddress: "203.0.113.9:50000", Method: "GET", Path: path, Query: query, Host: "bridge.example"}
-}
-
-// client returns the client of that name, which is connected if it is not yet.
-func (w *world) client(name, path string) *client {
-	c := w.clients[name]
-	if c == nil {
-		c = newClient(name, w.changed)
-		w.clients[name] = c
-		c.session = w.plugin.OpenSession(info(path), c, w.limits)
-		close(c.ready)
-	}
-	return c
-}
-
-func (w *world) request(l *line) error {
-	method, rest, _ := strings.Cut(l.rest, " ")
-	path, body, _ := strings.Cut(rest, " ")
-	if w.clients[l.who] != nil {
-		return fmt.Errorf("%q has made its request", l.who)
-	}
-	c := newClient(l.who, w.changed)
-	w.clients[l.who] = c
-	i := info(path)
-	i.Method, i.HTTP = method, true
-	c.session = w.plugin.OpenRequest(i, request{c}, w.limits, []byte(body), false)
-	close(c.ready)
 	return nil
 }
 

@@ -1382,8 +1382,10 @@ func (*Event_Delivery) isEvent_Kind() {}
 
 // Opened is the first event of a session.
 type Opened struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Snapshot      *Snapshot              `protobuf:"bytes,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Snapshot *Snapshot              `protobuf:"bytes,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	// Channels that the core made the session a member of, where clients authenticate at the handshake.
+	Channels      []string `protobuf:"bytes,2,rep,name=channels,proto3" json:"channels,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1421,6 +1423,13 @@ func (*Opened) Descriptor() ([]byte, []int) {
 func (x *Opened) GetSnapshot() *Snapshot {
 	if x != nil {
 		return x.Snapshot
+	}
+	return nil
+}
+
+func (x *Opened) GetChannels() []string {
+	if x != nil {
+		return x.Channels
 	}
 	return nil
 }
@@ -2052,7 +2061,10 @@ type Answer struct {
 	CallSeq   uint64 `protobuf:"varint,12,opt,name=call_seq,json=callSeq,proto3" json:"call_seq,omitempty"`
 	CallIndex uint32 `protobuf:"varint,13,opt,name=call_index,json=callIndex,proto3" json:"call_index,omitempty"`
 	// Authenticate: what the client could have used, when outcome is OUTCOME_OTHER.
-	Supported     string `protobuf:"bytes,14,opt,name=supported,proto3" json:"supported,omitempty"`
+	Supported string `protobuf:"bytes,14,opt,name=supported,proto3" json:"supported,omitempty"`
+	// Channels that the back-end wants the session that asked to join and to leave. The plugin does it.
+	Join          []string `protobuf:"bytes,15,rep,name=join,proto3" json:"join,omitempty"`
+	Leave         []string `protobuf:"bytes,16,rep,name=leave,proto3" json:"leave,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2183,6 +2195,20 @@ func (x *Answer) GetSupported() string {
 		return x.Supported
 	}
 	return ""
+}
+
+func (x *Answer) GetJoin() []string {
+	if x != nil {
+		return x.Join
+	}
+	return nil
+}
+
+func (x *Answer) GetLeave() []string {
+	if x != nil {
+		return x.Leave
+	}
+	return nil
 }
 
 // Item is something a back-end wants delivered to clients.
@@ -4579,6 +4605,9 @@ type Select struct {
 	Channel       string                 `protobuf:"bytes,2,opt,name=channel,proto3" json:"channel,omitempty"`                // members of it; empty: all
 	Authenticated bool                   `protobuf:"varint,3,opt,name=authenticated,proto3" json:"authenticated,omitempty"`   // only those with an identity
 	Action        *Action                `protobuf:"bytes,4,opt,name=action,proto3" json:"action,omitempty"`
+	// Only those whose identity it holds for: its claims, or {"userId": id} where it has none. Sessions
+	// without an identity do not match.
+	Where         *Where `protobuf:"bytes,5,opt,name=where,proto3" json:"where,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4641,6 +4670,252 @@ func (x *Select) GetAction() *Action {
 	return nil
 }
 
+func (x *Select) GetWhere() *Where {
+	if x != nil {
+		return x.Where
+	}
+	return nil
+}
+
+// Where is a condition on a JSON document: everything that is set must hold. Without anything set it
+// always does.
+type Where struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	All           []*Where               `protobuf:"bytes,1,rep,name=all,proto3" json:"all,omitempty"`
+	Any           []*Where               `protobuf:"bytes,2,rep,name=any,proto3" json:"any,omitempty"` // one of them; empty: not asked
+	Not           *Where                 `protobuf:"bytes,3,opt,name=not,proto3" json:"not,omitempty"`
+	Test          *Test                  `protobuf:"bytes,4,opt,name=test,proto3" json:"test,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Where) Reset() {
+	*x = Where{}
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Where) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Where) ProtoMessage() {}
+
+func (x *Where) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Where.ProtoReflect.Descriptor instead.
+func (*Where) Descriptor() ([]byte, []int) {
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{57}
+}
+
+func (x *Where) GetAll() []*Where {
+	if x != nil {
+		return x.All
+	}
+	return nil
+}
+
+func (x *Where) GetAny() []*Where {
+	if x != nil {
+		return x.Any
+	}
+	return nil
+}
+
+func (x *Where) GetNot() *Where {
+	if x != nil {
+		return x.Not
+	}
+	return nil
+}
+
+func (x *Where) GetTest() *Test {
+	if x != nil {
+		return x.Test
+	}
+	return nil
+}
+
+// Test looks at one value of a JSON document. Values are compared as JSON: numbers by what they are,
+// objects whatever the order of their keys. Only `exists` holds or does not where there is no value;
+// the others do not.
+type Test struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Path  string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"` // JSON Pointer (RFC 6901)
+	// Types that are valid to be assigned to Op:
+	//
+	//	*Test_Equals
+	//	*Test_Contains
+	//	*Test_In
+	//	*Test_Exists
+	Op            isTest_Op `protobuf_oneof:"op"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Test) Reset() {
+	*x = Test{}
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Test) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Test) ProtoMessage() {}
+
+func (x *Test) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Test.ProtoReflect.Descriptor instead.
+func (*Test) Descriptor() ([]byte, []int) {
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *Test) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Test) GetOp() isTest_Op {
+	if x != nil {
+		return x.Op
+	}
+	return nil
+}
+
+func (x *Test) GetEquals() []byte {
+	if x != nil {
+		if x, ok := x.Op.(*Test_Equals); ok {
+			return x.Equals
+		}
+	}
+	return nil
+}
+
+func (x *Test) GetContains() []byte {
+	if x != nil {
+		if x, ok := x.Op.(*Test_Contains); ok {
+			return x.Contains
+		}
+	}
+	return nil
+}
+
+func (x *Test) GetIn() *Values {
+	if x != nil {
+		if x, ok := x.Op.(*Test_In); ok {
+			return x.In
+		}
+	}
+	return nil
+}
+
+func (x *Test) GetExists() bool {
+	if x != nil {
+		if x, ok := x.Op.(*Test_Exists); ok {
+			return x.Exists
+		}
+	}
+	return false
+}
+
+type isTest_Op interface {
+	isTest_Op()
+}
+
+type Test_Equals struct {
+	Equals []byte `protobuf:"bytes,2,opt,name=equals,proto3,oneof"` // JSON
+}
+
+type Test_Contains struct {
+	Contains []byte `protobuf:"bytes,3,opt,name=contains,proto3,oneof"` // JSON: an element of the list, or part of the string, that the path names
+}
+
+type Test_In struct {
+	In *Values `protobuf:"bytes,4,opt,name=in,proto3,oneof"`
+}
+
+type Test_Exists struct {
+	Exists bool `protobuf:"varint,5,opt,name=exists,proto3,oneof"`
+}
+
+func (*Test_Equals) isTest_Op() {}
+
+func (*Test_Contains) isTest_Op() {}
+
+func (*Test_In) isTest_Op() {}
+
+func (*Test_Exists) isTest_Op() {}
+
+type Values struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Json          [][]byte               `protobuf:"bytes,1,rep,name=json,proto3" json:"json,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Values) Reset() {
+	*x = Values{}
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Values) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Values) ProtoMessage() {}
+
+func (x *Values) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Values.ProtoReflect.Descriptor instead.
+func (*Values) Descriptor() ([]byte, []int) {
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{59}
+}
+
+func (x *Values) GetJson() [][]byte {
+	if x != nil {
+		return x.Json
+	}
+	return nil
+}
+
 // Action is what Act and Select do: everything that is set, in this order.
 type Action struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -4655,7 +4930,7 @@ type Action struct {
 
 func (x *Action) Reset() {
 	*x = Action{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[57]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4667,7 +4942,7 @@ func (x *Action) String() string {
 func (*Action) ProtoMessage() {}
 
 func (x *Action) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[57]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4680,7 +4955,7 @@ func (x *Action) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Action.ProtoReflect.Descriptor instead.
 func (*Action) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{57}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Action) GetJoin() []string {
@@ -4730,7 +5005,7 @@ type Push struct {
 
 func (x *Push) Reset() {
 	*x = Push{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[58]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4742,7 +5017,7 @@ func (x *Push) String() string {
 func (*Push) ProtoMessage() {}
 
 func (x *Push) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[58]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4755,7 +5030,7 @@ func (x *Push) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Push.ProtoReflect.Descriptor instead.
 func (*Push) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{58}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Push) GetTag() string {
@@ -4790,7 +5065,7 @@ type Consume struct {
 
 func (x *Consume) Reset() {
 	*x = Consume{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[59]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4802,7 +5077,7 @@ func (x *Consume) String() string {
 func (*Consume) ProtoMessage() {}
 
 func (x *Consume) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[59]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4815,7 +5090,7 @@ func (x *Consume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Consume.ProtoReflect.Descriptor instead.
 func (*Consume) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{59}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Consume) GetTopic() string {
@@ -4918,9 +5193,10 @@ const file_bridge_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x03eof\x18\x0f \x01(\v2\x15.bridge.plugin.v1.EofH\x00R\x03eof\x12/\n" +
 	"\x05bound\x18\x10 \x01(\v2\x17.bridge.plugin.v1.BoundH\x00R\x05bound\x128\n" +
 	"\bdelivery\x18\x11 \x01(\v2\x1a.bridge.plugin.v1.DeliveryH\x00R\bdeliveryB\x06\n" +
-	"\x04kind\"@\n" +
+	"\x04kind\"\\\n" +
 	"\x06Opened\x126\n" +
-	"\bsnapshot\x18\x01 \x01(\v2\x1a.bridge.plugin.v1.SnapshotR\bsnapshot\"A\n" +
+	"\bsnapshot\x18\x01 \x01(\v2\x1a.bridge.plugin.v1.SnapshotR\bsnapshot\x12\x1a\n" +
+	"\bchannels\x18\x02 \x03(\tR\bchannels\"A\n" +
 	"\aResumed\x126\n" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1a.bridge.plugin.v1.SnapshotR\bsnapshot\"\b\n" +
 	"\x06Forget\"3\n" +
@@ -4955,7 +5231,7 @@ const file_bridge_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04data\x18\x03 \x01(\fR\x04data\x12\x18\n" +
-	"\aattempt\x18\x04 \x01(\rR\aattempt\"\xb8\x03\n" +
+	"\aattempt\x18\x04 \x01(\rR\aattempt\"\xe2\x03\n" +
 	"\x06Answer\x12\x10\n" +
 	"\x03tag\x18\x01 \x01(\tR\x03tag\x12\x12\n" +
 	"\x04last\x18\x02 \x01(\bR\x04last\x123\n" +
@@ -4973,7 +5249,9 @@ const file_bridge_plugin_v1_plugin_proto_rawDesc = "" +
 	"\bcall_seq\x18\f \x01(\x04R\acallSeq\x12\x1d\n" +
 	"\n" +
 	"call_index\x18\r \x01(\rR\tcallIndex\x12\x1c\n" +
-	"\tsupported\x18\x0e \x01(\tR\tsupported\"\x96\x01\n" +
+	"\tsupported\x18\x0e \x01(\tR\tsupported\x12\x12\n" +
+	"\x04join\x18\x0f \x03(\tR\x04join\x12\x14\n" +
+	"\x05leave\x18\x10 \x03(\tR\x05leave\"\x96\x01\n" +
 	"\x04Item\x12\x1a\n" +
 	"\bchannels\x18\x01 \x03(\tR\bchannels\x12\x14\n" +
 	"\x05users\x18\x02 \x03(\tR\x05users\x12\x18\n" +
@@ -5134,12 +5412,27 @@ const file_bridge_plugin_v1_plugin_proto_rawDesc = "" +
 	"\aheaders\x18\x06 \x03(\v2\x17.bridge.plugin.v1.EntryR\aheaders\"Q\n" +
 	"\x03Act\x12\x18\n" +
 	"\asession\x18\x01 \x01(\x04R\asession\x120\n" +
-	"\x06action\x18\x02 \x01(\v2\x18.bridge.plugin.v1.ActionR\x06action\"\x95\x01\n" +
+	"\x06action\x18\x02 \x01(\v2\x18.bridge.plugin.v1.ActionR\x06action\"\xc4\x01\n" +
 	"\x06Select\x12\x19\n" +
 	"\buser_ids\x18\x01 \x03(\tR\auserIds\x12\x18\n" +
 	"\achannel\x18\x02 \x01(\tR\achannel\x12$\n" +
 	"\rauthenticated\x18\x03 \x01(\bR\rauthenticated\x120\n" +
-	"\x06action\x18\x04 \x01(\v2\x18.bridge.plugin.v1.ActionR\x06action\"\xc7\x01\n" +
+	"\x06action\x18\x04 \x01(\v2\x18.bridge.plugin.v1.ActionR\x06action\x12-\n" +
+	"\x05where\x18\x05 \x01(\v2\x17.bridge.plugin.v1.WhereR\x05where\"\xb4\x01\n" +
+	"\x05Where\x12)\n" +
+	"\x03all\x18\x01 \x03(\v2\x17.bridge.plugin.v1.WhereR\x03all\x12)\n" +
+	"\x03any\x18\x02 \x03(\v2\x17.bridge.plugin.v1.WhereR\x03any\x12)\n" +
+	"\x03not\x18\x03 \x01(\v2\x17.bridge.plugin.v1.WhereR\x03not\x12*\n" +
+	"\x04test\x18\x04 \x01(\v2\x16.bridge.plugin.v1.TestR\x04test\"\x9e\x01\n" +
+	"\x04Test\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x18\n" +
+	"\x06equals\x18\x02 \x01(\fH\x00R\x06equals\x12\x1c\n" +
+	"\bcontains\x18\x03 \x01(\fH\x00R\bcontains\x12*\n" +
+	"\x02in\x18\x04 \x01(\v2\x18.bridge.plugin.v1.ValuesH\x00R\x02in\x12\x18\n" +
+	"\x06exists\x18\x05 \x01(\bH\x00R\x06existsB\x04\n" +
+	"\x02op\"\x1c\n" +
+	"\x06Values\x12\x12\n" +
+	"\x04json\x18\x01 \x03(\fR\x04json\"\xc7\x01\n" +
 	"\x06Action\x12\x12\n" +
 	"\x04join\x18\x01 \x03(\tR\x04join\x12\x14\n" +
 	"\x05leave\x18\x02 \x03(\tR\x05leave\x121\n" +
@@ -5207,7 +5500,7 @@ func file_bridge_plugin_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_bridge_plugin_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_bridge_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 60)
+var file_bridge_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 63)
 var file_bridge_plugin_v1_plugin_proto_goTypes = []any{
 	(Auth)(0),                 // 0: bridge.plugin.v1.Auth
 	(Transport)(0),            // 1: bridge.plugin.v1.Transport
@@ -5271,9 +5564,12 @@ var file_bridge_plugin_v1_plugin_proto_goTypes = []any{
 	(*Authenticate)(nil),      // 59: bridge.plugin.v1.Authenticate
 	(*Act)(nil),               // 60: bridge.plugin.v1.Act
 	(*Select)(nil),            // 61: bridge.plugin.v1.Select
-	(*Action)(nil),            // 62: bridge.plugin.v1.Action
-	(*Push)(nil),              // 63: bridge.plugin.v1.Push
-	(*Consume)(nil),           // 64: bridge.plugin.v1.Consume
+	(*Where)(nil),             // 62: bridge.plugin.v1.Where
+	(*Test)(nil),              // 63: bridge.plugin.v1.Test
+	(*Values)(nil),            // 64: bridge.plugin.v1.Values
+	(*Action)(nil),            // 65: bridge.plugin.v1.Action
+	(*Push)(nil),              // 66: bridge.plugin.v1.Push
+	(*Consume)(nil),           // 67: bridge.plugin.v1.Consume
 }
 var file_bridge_plugin_v1_plugin_proto_depIdxs = []int32{
 	7,  // 0: bridge.plugin.v1.DescribeResponse.roles:type_name -> bridge.plugin.v1.Role
@@ -5334,8 +5630,8 @@ var file_bridge_plugin_v1_plugin_proto_depIdxs = []int32{
 	54, // 55: bridge.plugin.v1.Command.release:type_name -> bridge.plugin.v1.Release
 	49, // 56: bridge.plugin.v1.Command.tune:type_name -> bridge.plugin.v1.Tune
 	55, // 57: bridge.plugin.v1.Command.framing:type_name -> bridge.plugin.v1.Framing
-	63, // 58: bridge.plugin.v1.Command.push:type_name -> bridge.plugin.v1.Push
-	64, // 59: bridge.plugin.v1.Command.consume:type_name -> bridge.plugin.v1.Consume
+	66, // 58: bridge.plugin.v1.Command.push:type_name -> bridge.plugin.v1.Push
+	67, // 59: bridge.plugin.v1.Command.consume:type_name -> bridge.plugin.v1.Consume
 	26, // 60: bridge.plugin.v1.Publish.content:type_name -> bridge.plugin.v1.Content
 	47, // 61: bridge.plugin.v1.Publish.variants:type_name -> bridge.plugin.v1.Variant
 	47, // 62: bridge.plugin.v1.Encode.variants:type_name -> bridge.plugin.v1.Variant
@@ -5348,22 +5644,28 @@ var file_bridge_plugin_v1_plugin_proto_depIdxs = []int32{
 	60, // 69: bridge.plugin.v1.Call.act:type_name -> bridge.plugin.v1.Act
 	61, // 70: bridge.plugin.v1.Call.select:type_name -> bridge.plugin.v1.Select
 	33, // 71: bridge.plugin.v1.Authenticate.headers:type_name -> bridge.plugin.v1.Entry
-	62, // 72: bridge.plugin.v1.Act.action:type_name -> bridge.plugin.v1.Action
-	62, // 73: bridge.plugin.v1.Select.action:type_name -> bridge.plugin.v1.Action
-	33, // 74: bridge.plugin.v1.Action.context:type_name -> bridge.plugin.v1.Entry
-	47, // 75: bridge.plugin.v1.Action.frames:type_name -> bridge.plugin.v1.Variant
-	38, // 76: bridge.plugin.v1.Action.close:type_name -> bridge.plugin.v1.Close
-	5,  // 77: bridge.plugin.v1.PluginService.Describe:input_type -> bridge.plugin.v1.DescribeRequest
-	9,  // 78: bridge.plugin.v1.PluginService.Configure:input_type -> bridge.plugin.v1.ConfigureRequest
-	13, // 79: bridge.plugin.v1.PluginService.Link:input_type -> bridge.plugin.v1.LinkRequest
-	6,  // 80: bridge.plugin.v1.PluginService.Describe:output_type -> bridge.plugin.v1.DescribeResponse
-	11, // 81: bridge.plugin.v1.PluginService.Configure:output_type -> bridge.plugin.v1.ConfigureResponse
-	14, // 82: bridge.plugin.v1.PluginService.Link:output_type -> bridge.plugin.v1.LinkResponse
-	80, // [80:83] is the sub-list for method output_type
-	77, // [77:80] is the sub-list for method input_type
-	77, // [77:77] is the sub-list for extension type_name
-	77, // [77:77] is the sub-list for extension extendee
-	0,  // [0:77] is the sub-list for field type_name
+	65, // 72: bridge.plugin.v1.Act.action:type_name -> bridge.plugin.v1.Action
+	65, // 73: bridge.plugin.v1.Select.action:type_name -> bridge.plugin.v1.Action
+	62, // 74: bridge.plugin.v1.Select.where:type_name -> bridge.plugin.v1.Where
+	62, // 75: bridge.plugin.v1.Where.all:type_name -> bridge.plugin.v1.Where
+	62, // 76: bridge.plugin.v1.Where.any:type_name -> bridge.plugin.v1.Where
+	62, // 77: bridge.plugin.v1.Where.not:type_name -> bridge.plugin.v1.Where
+	63, // 78: bridge.plugin.v1.Where.test:type_name -> bridge.plugin.v1.Test
+	64, // 79: bridge.plugin.v1.Test.in:type_name -> bridge.plugin.v1.Values
+	33, // 80: bridge.plugin.v1.Action.context:type_name -> bridge.plugin.v1.Entry
+	47, // 81: bridge.plugin.v1.Action.frames:type_name -> bridge.plugin.v1.Variant
+	38, // 82: bridge.plugin.v1.Action.close:type_name -> bridge.plugin.v1.Close
+	5,  // 83: bridge.plugin.v1.PluginService.Describe:input_type -> bridge.plugin.v1.DescribeRequest
+	9,  // 84: bridge.plugin.v1.PluginService.Configure:input_type -> bridge.plugin.v1.ConfigureRequest
+	13, // 85: bridge.plugin.v1.PluginService.Link:input_type -> bridge.plugin.v1.LinkRequest
+	6,  // 86: bridge.plugin.v1.PluginService.Describe:output_type -> bridge.plugin.v1.DescribeResponse
+	11, // 87: bridge.plugin.v1.PluginService.Configure:output_type -> bridge.plugin.v1.ConfigureResponse
+	14, // 88: bridge.plugin.v1.PluginService.Link:output_type -> bridge.plugin.v1.LinkResponse
+	86, // [86:89] is the sub-list for method output_type
+	83, // [83:86] is the sub-list for method input_type
+	83, // [83:83] is the sub-list for extension type_name
+	83, // [83:83] is the sub-list for extension extendee
+	0,  // [0:83] is the sub-list for field type_name
 }
 
 func init() { file_bridge_plugin_v1_plugin_proto_init() }
@@ -5414,13 +5716,19 @@ func file_bridge_plugin_v1_plugin_proto_init() {
 		(*Call_Act)(nil),
 		(*Call_Select)(nil),
 	}
+	file_bridge_plugin_v1_plugin_proto_msgTypes[58].OneofWrappers = []any{
+		(*Test_Equals)(nil),
+		(*Test_Contains)(nil),
+		(*Test_In)(nil),
+		(*Test_Exists)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bridge_plugin_v1_plugin_proto_rawDesc), len(file_bridge_plugin_v1_plugin_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   60,
+			NumMessages:   63,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
