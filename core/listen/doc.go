@@ -5,10 +5,16 @@
 //
 // The path through it:
 //
-//	accept → fasthttp reads the head → Server.handle: route, origin, readiness
+//	accept → fasthttp reads the head → Server.handle: route, handshake, client, origin, readiness,
+//	  Opener.Admit
 //	  ├─ WebSocket: gorilla answers 101 on the connection taken from fasthttp; Opener.Open;
 //	  │  conn.serve reads frames into Session.Frame and waits in Session.WaitReadable
 //	  └─ request: Opener.OpenRequest; exchange waits for the answer and writes it
+//
+// Who may come is asked in that order, so that what is cheap and certain spares the rest. The client
+// is the peer, or whom a trusted proxy names. Entries that are for this machine only take requests
+// whose peer, Host, Origin and Sec-Fetch-Site say so, and that no proxy has touched. An auth backend
+// is asked last; a lookout ends the question when the client leaves.
 //
 // A connection that became a WebSocket is no more known to fasthttp: its deadlines, its pings and
 // its end are this package's, the registry of sessions is the core's.

@@ -20,7 +20,7 @@ type batching struct {
 	flight int
 }
 
-func (o *batching) Open(_ *route.Entry, info *session.Info, t session.Transport) (*session.Session, error) {
+func (o *batching) Open(_ *route.Entry, info *session.Info, _ *session.Admission, t session.Transport) (*session.Session, error) {
 	return session.New(1, info, t, &batch{flight: o.flight}, echoLimits), nil
 }
 

@@ -42,13 +42,7 @@ type exchange struct {
 }
 
 func newExchange(s *Server, c net.Conn) *exchange {
-	x := &exchange{srv: s, conn: c, wake: make(chan struct{}, 1)}
-	if sc, ok := c.(syscall.Conn); ok {
-		if raw, err := sc.SyscallConn(); err == nil {
-			x.raw = raw
-		}
-	}
-	return x
+	return &exchange{srv: s, conn: c, raw: rawConn(c), wake: make(chan struct{}, 1)}
 }
 
 // Respond implements [session.ResponseWriter].
@@ -219,7 +213,7 @@ func (x *exchange) wait(ready func() bool) bool {
 			<-x.wake
 			continue
 		}
-		gone, more := x.watch()
+		gone, more := peek(x.raw)
 		x.uninterruptible()
 		if gone {
 			return false
@@ -229,10 +223,10 @@ func (x *exchange) wait(ready func() bool) bool {
 	}
 }
 
-// watch waits for a byte, the end of the connection or rouse, without taking anything.
-func (x *exchange) watch() (gone, more bool) {
+// peek waits for a byte, the end of the connection or its read deadline, without taking anything.
+func peek(raw syscall.RawConn) (gone, more bool) {
 	var b [1]byte
-	err := x.raw.Read(func(fd uintptr) bool {
+	err := raw.Read(func(fd uintptr) bool {
 		for {
 			n, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
 			switch err {
@@ -245,7 +239,7 @@ func (x *exchange) watch() (gone, more bool) {
 			return true
 		}
 	})
-	_ = err // the deadline, or the connection was closed by kill: wait looks at what happened
+	_ = err // the deadline, or the connection was closed by us: who did so knows
 	return gone, more
 }
 
@@ -354,6 +348,8 @@ func closeStatus(code int) (status int, text string) {
 	switch code {
 	case session.CloseNormal.Code:
 		return fasthttp.StatusNoContent, ""
+	case session.CloseExpired.Code:
+		return fasthttp.StatusForbidden, "not allowed\n"
 	case session.CloseTooLarge.Code:
 		return fasthttp.StatusRequestEntityTooLarge, "request too large\n"
 	case session.CloseGoingAway.Code, session.CloseRestart.Code, session.CloseUnavailable.Code:

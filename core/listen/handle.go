@@ -3,12 +3,17 @@ package listen
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/protocol-bridge/bridge/core/route"
+	"github.com/protocol-bridge/bridge/core/session"
 )
 
 // retryAfter is what a client is told that comes while a plugin cannot take it, in seconds.
@@ -34,46 +39,104 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	upgrade := wantsWebSocket(&ctx.Request.Header)
-	switch {
-	case upgrade && !e.WebSocket:
-		s.reject(ctx, fasthttp.StatusBadRequest, "this path takes plain requests only")
-		return
-	case !upgrade && !e.HTTP:
-		setUpgrade(ctx)
-		s.reject(ctx, fasthttp.StatusUpgradeRequired, "this path takes WebSocket connections only")
+	// What can be told from the request itself comes first: an auth backend is asked last.
+	if !s.takes(ctx, e, upgrade) {
 		return
 	}
-	if !s.checkOrigin(ctx, upgrade) {
-		s.reject(ctx, fasthttp.StatusForbidden, "origin not allowed")
+	from := s.client(ctx)
+	if !s.checkLocal(ctx, e, from) || !s.checkOrigin(ctx, upgrade, from) {
 		return
 	}
 	if !s.opener.Ready(e) {
-		ctx.Response.Header.Set("Retry-After", retryAfter)
-		s.reject(ctx, fasthttp.StatusServiceUnavailable, "try again later")
+		s.later(ctx)
 		return
 	}
+	info := newInfo(ctx, e, upgrade, from)
+	var who *session.Admission
+	if e.Handshake {
+		if who = s.admission(ctx, e, info); who == nil {
+			return
+		}
+	}
 	if upgrade {
-		s.upgrade(ctx, e)
+		s.upgrade(ctx, e, info, who)
 	} else {
-		s.request(ctx, e)
+		s.request(ctx, e, info, who)
 	}
 }
 
-// checkOrigin holds for whatever may have an effect.
-func (s *Server) checkOrigin(ctx *fasthttp.RequestCtx, upgrade bool) bool {
-	h := &ctx.Request.Header
+// takes says whether the route takes such a request; if not, the client was answered.
+func (s *Server) takes(ctx *fasthttp.RequestCtx, e *route.Entry, upgrade bool) bool {
+	switch {
+	case upgrade && !e.WebSocket:
+		s.reject(ctx, fasthttp.StatusBadRequest, "this path takes plain requests only")
+	case !upgrade && !e.HTTP:
+		setUpgrade(ctx)
+		s.reject(ctx, fasthttp.StatusUpgradeRequired, "this path takes WebSocket connections only")
+	case upgrade:
+		return s.checkHandshake(ctx)
+	default:
+		return true
+	}
+	return false
+}
+
+// checkLocal keeps everybody else from what is for this machine only; it answers them.
+func (s *Server) checkLocal(ctx *fasthttp.RequestCtx, e *route.Entry, from client) bool {
+	if !e.LocalOnly {
+		return true
+	}
+	reason := notLocal(&ctx.Request.Header, from)
+	if reason == "" {
+		return true
+	}
+	if dropped, ok := s.quiet.Allow(time.Now()); ok {
+		s.log.Warn("route without auth is for this machine only", "route", e.ID, "path", cut(ctx.Path()),
+			"peer", from.address, "reason", reason, "remedy", "add auth to the route, or auth = auth.none where everyone may come",
+			"dropped", dropped)
+	}
+	s.reject(ctx, fasthttp.StatusForbidden, "this route has no auth: it is served to this machine only")
+	return false
+}
+
+// checkOrigin holds for whatever may have an effect; it answers the pages that may not come.
+func (s *Server) checkOrigin(ctx *fasthttp.RequestCtx, upgrade bool, from client) bool {
 	if !upgrade && (ctx.IsGet() || ctx.IsHead() || ctx.IsOptions()) {
 		return true
 	}
-	origin := h.Peek("Origin")
-	if len(origin) == 0 || allowedOrigin(string(origin), string(h.Host())) {
+	text := string(ctx.Request.Header.Peek("Origin"))
+	if allowedOrigin(text, string(from.host), s.origins) {
 		return true
 	}
-	if dropped, ok := s.quiet.allow(time.Now()); ok {
-		s.log.Warn("origin refused", "origin", string(origin), "host", string(h.Host()),
-			"path", string(ctx.Path()), "remedy", "origins = ["+strconv.Quote(string(origin))+"]", "dropped", dropped)
+	if dropped, ok := s.quiet.Allow(time.Now()); ok {
+		s.log.Warn("origin refused", "origin", cut(text), "host", cut(from.host), "path", cut(ctx.Path()),
+			"remedy", s.originRemedy(text), "dropped", dropped)
 	}
+	s.reject(ctx, fasthttp.StatusForbidden, "origin not allowed")
 	return false
+}
+
+// originRemedy says how the operator lets an origin in.
+func (s *Server) originRemedy(text string) string {
+	if a, err := parseAllowed(text); err != nil || !a.web() || a.below || len(text) > longestText {
+		return "none: this is no origin that could be listed"
+	}
+	var line strings.Builder
+	for _, o := range s.cfg.Origins {
+		line.WriteString(strconv.Quote(o) + ", ")
+	}
+	return fmt.Sprintf("put origins = [%s%q] into listener %q", &line, text, s.cfg.Name)
+}
+
+// longestText is how much of what a stranger sends goes into one attribute of the log.
+const longestText = 256
+
+func cut[T string | []byte](text T) string { return string(text[:min(len(text), longestText)]) }
+
+// later answers what cannot be served just now.
+func (s *Server) later(ctx *fasthttp.RequestCtx) {
+	ctx.Response.Header.Set("Retry-After", retryAfter)
+	s.reject(ctx, fasthttp.StatusServiceUnavailable, "try again later")
 }
 
 // reject answers with a line of text. A body that was not read yet ends the connection, since what

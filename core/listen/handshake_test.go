@@ -57,8 +57,6 @@ func TestRefusedHandshakes(t *testing.T) {
 		status int
 		header string
 	}{
-		"unknown path":            {"GET /nothing HTTP/1.1\r\nHost: h\r\n\r\n", 404, ""},
-		"unknown path, upgrade":   {strings.Replace(handshakeText, "/ws", "/nothing", 1), 404, ""},
 		"request to a socket":     {"GET /ws HTTP/1.1\r\nHost: h\r\n\r\n", 426, "Upgrade: websocket"},
 		"post to a socket":        {"POST /ws HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx", 426, "Upgrade: websocket"},
 		"upgrade of a request":    {strings.Replace(handshakeText, "/ws", "/api/", 1), 400, ""},
@@ -93,6 +91,42 @@ func TestRefusedHandshakes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestUnknownPath has a path that nobody serves answered before the upgrade, whatever else is wrong
+// with the request; a route for the rest takes it.
+func TestUnknownPath(t *testing.T) {
+	f := startPlain(t, Config{}, repeats)
+	upgrade := strings.Replace(handshakeText, "/ws", "/nothing", 1)
+	tests := map[string]struct {
+		sent    string
+		without int // status
+		rest    int // with a route for the rest
+	}{
+		"request":       {"GET /nothing HTTP/1.1\r\nHost: h\r\n\r\n", 404, 200},
+		"upgrade":       {upgrade, 404, 101},
+		"root":          {strings.Replace(handshakeText, "/ws", "/", 1), 404, 101},
+		"below another": {strings.Replace(handshakeText, "/ws", "/ws/x", 1), 404, 101},
+		"bad handshake": {strings.Replace(upgrade, "Version: 13", "Version: 8", 1), 404, 426},
+		"bad origin":    {strings.Replace(upgrade, "\r\n\r\n", "\r\nOrigin: null\r\n\r\n", 1), 404, 403},
+	}
+	try := func(status func(name string) int) {
+		for name, tt := range tests {
+			if res, body := f.answer(t, tt.sent); res.StatusCode != status(name) {
+				t.Errorf("%s: got %d %q, want %d", name, res.StatusCode, body, status(name))
+			}
+		}
+	}
+	try(func(name string) int { return tests[name].without })
+	if n := len(f.peer.opened); n != 0 {
+		t.Errorf("%d sessions", n)
+	}
+	table, err := route.New([]*route.Entry{{ID: "rest", Path: "/*", HTTP: true, WebSocket: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.routes.Store(table)
+	try(func(name string) int { return tests[name].rest })
 }
 
 func TestNotReady(t *testing.T) {

@@ -55,9 +55,12 @@ type peer struct {
 	onFrame func(s *session.Session, data []byte, binary bool)
 	// onRequest is called for each plain request, in a goroutine of its own.
 	onRequest func(s *session.Session, body []byte, w session.ResponseWriter)
-	limits    session.Limits
-	openErr   error
-	notReady  atomic.Bool
+	// onAdmit is called for entries with Handshake; nil admits everybody.
+	onAdmit  func(ctx context.Context, info *session.Info) (*session.Admission, *Refusal)
+	limits   session.Limits
+	who      atomic.Pointer[session.Admission] // of the last session
+	openErr  error
+	notReady atomic.Bool
 
 	ids    atomic.Uint64
 	opened chan *session.Session
@@ -85,21 +88,30 @@ func (p *peer) session(info *session.Info, t session.Transport) *session.Session
 	return s
 }
 
-func (p *peer) Open(_ *route.Entry, info *session.Info, t session.Transport) (*session.Session, error) {
+func (p *peer) Open(_ *route.Entry, info *session.Info, who *session.Admission, t session.Transport) (*session.Session, error) {
 	if p.openErr != nil {
 		return nil, p.openErr
 	}
+	p.who.Store(who)
 	return p.session(info, t), nil
 }
 
-func (p *peer) OpenRequest(_ *route.Entry, info *session.Info, body []byte, _ bool, w session.ResponseWriter) (*session.Session, error) {
+func (p *peer) OpenRequest(_ *route.Entry, info *session.Info, who *session.Admission, body []byte, _ bool, w session.ResponseWriter) (*session.Session, error) {
 	if p.openErr != nil {
 		return nil, p.openErr
 	}
+	p.who.Store(who)
 	s := p.session(info, w)
 	body = bytes.Clone(body)
 	p.wg.Go(func() { p.onRequest(s, body, w) })
 	return s, nil
+}
+
+func (p *peer) Admit(ctx context.Context, _ *route.Entry, info *session.Info) (*session.Admission, *Refusal) {
+	if p.onAdmit == nil {
+		return &session.Admission{}, nil
+	}
+	return p.onAdmit(ctx, info)
 }
 
 func (p *peer) Ready(*route.Entry) bool { return !p.notReady.Load() }

@@ -127,12 +127,16 @@ type echoing struct{}
 
 var echoLimits = session.NewLimits(session.Limits{})
 
-func (o echoing) Open(_ *route.Entry, info *session.Info, t session.Transport) (*session.Session, error) {
+func (o echoing) Open(_ *route.Entry, info *session.Info, _ *session.Admission, t session.Transport) (*session.Session, error) {
 	return session.New(1, info, t, o, echoLimits), nil
 }
 
-func (o echoing) OpenRequest(*route.Entry, *session.Info, []byte, bool, session.ResponseWriter) (*session.Session, error) {
+func (o echoing) OpenRequest(*route.Entry, *session.Info, *session.Admission, []byte, bool, session.ResponseWriter) (*session.Session, error) {
 	return nil, session.ErrClosed
+}
+
+func (echoing) Admit(context.Context, *route.Entry, *session.Info) (*session.Admission, *Refusal) {
+	return nil, nil
 }
 
 func (echoing) Ready(*route.Entry) bool { return true }

@@ -1,7 +1,6 @@
 package listen
 
 import (
-	"net"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -12,7 +11,7 @@ import (
 
 // newInfo copies what a session may want to know of its request; nothing of ctx is kept. The headers
 // of the WebSocket handshake itself are left out: a connection keeps its info for life.
-func newInfo(ctx *fasthttp.RequestCtx, e *route.Entry, upgrade bool) *session.Info {
+func newInfo(ctx *fasthttp.RequestCtx, e *route.Entry, upgrade bool, from client) *session.Info {
 	uri := ctx.URI()
 	path, query, host := uri.Path(), uri.QueryString(), ctx.Request.Header.Host()
 	method := ctx.Method()
@@ -33,8 +32,8 @@ func newInfo(ctx *fasthttp.RequestCtx, e *route.Entry, upgrade bool) *session.In
 	buf.Grow(size)
 	info := &session.Info{
 		Route:         e.ID,
-		RemoteAddress: remoteAddress(ctx.Conn()),
-		TLS:           ctx.IsTLS(),
+		RemoteAddress: from.address,
+		TLS:           from.tls,
 		HTTP:          !upgrade,
 		Headers:       make([]session.Header, 0, count),
 	}
@@ -57,13 +56,6 @@ func newInfo(ctx *fasthttp.RequestCtx, e *route.Entry, upgrade bool) *session.In
 		info.Headers = append(info.Headers, session.Header{Name: name, Value: buf.copy(v)})
 	}
 	return info
-}
-
-func remoteAddress(c net.Conn) string {
-	if a := c.RemoteAddr(); a != nil {
-		return a.String()
-	}
-	return ""
 }
 
 func ofHandshake(name []byte) bool {

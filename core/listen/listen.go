@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/protocol-bridge/bridge/core/route"
 	"github.com/protocol-bridge/bridge/core/session"
+	"github.com/protocol-bridge/bridge/internal/quiet"
 )
 
 // Config is what a [Server] listens with. Address, Routes and Logger are needed.
@@ -43,6 +45,18 @@ type Config struct {
 	// MaxBody is up to how many bytes a request's body is read whole, before its session is made; 0
 	// means 1 MiB. What is larger is streamed where the route's entry allows it.
 	MaxBody int64
+
+	// Origins are those of browsers' pages that may come, besides the listener's own and besides
+	// loopback to loopback: "https://app.example", with a port where it is not the scheme's. In
+	// "https://*.example.com" the star stands for any subdomain at any depth, and not for example.com
+	// itself. One that cannot be is an error of [Server.Listen].
+	Origins []string
+	// TrustedProxies are the peers whose word counts about where a request comes from: the headers
+	// X-Forwarded-For, -Proto and -Host, or Forwarded where there is no X-Forwarded-For.
+	TrustedProxies []netip.Prefix
+	// MaxAdmissions is how many calls of [Opener.Admit] may be under way; more clients are answered
+	// 503. 0 means 10,000.
+	MaxAdmissions int
 }
 
 func (c Config) withDefaults() Config {
@@ -64,28 +78,46 @@ func (c Config) withDefaults() Config {
 	if c.MaxBody == 0 {
 		c.MaxBody = 1 << 20
 	}
+	if c.MaxAdmissions == 0 {
+		c.MaxAdmissions = 10_000
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return c
 }
 
-// Opener is what routes lead to. Its methods are called concurrently and block no longer than it
-// takes to make a session.
+// Opener is what routes lead to. Its methods are called concurrently and, but for Admit, block no
+// longer than it takes to make a session.
 type Opener interface {
+	// Admit says who the client is, for entries with Handshake set: before the upgrade, or before the
+	// reading of a body. It may block as long as an auth backend takes; ctx ends when the
+	// server stops or the client is seen to leave, and what is returned then does not count. A refusal
+	// is answered instead; without one there is an admission, which may be empty. Neither is changed
+	// any more.
+	Admit(ctx context.Context, e *route.Entry, info *session.Info) (*session.Admission, *Refusal)
+
 	// Open makes the session of a fresh WebSocket connection. It is called once the upgrade was
-	// written, before anything is read. After an error the client is closed with
-	// [session.CloseUnavailable].
-	Open(e *route.Entry, info *session.Info, t session.Transport) (*session.Session, error)
+	// written, before anything is read. who is what Admit said, nil for entries without Handshake.
+	// After an error the client is closed with [session.CloseUnavailable].
+	Open(e *route.Entry, info *session.Info, who *session.Admission, t session.Transport) (*session.Session, error)
 
 	// OpenRequest makes the session of a plain request, whose transport is w; w is also how it is
 	// answered, which may begin before OpenRequest returns. streamed says that the body comes by
-	// Frame and Eof; else body is the whole of it, which is not to be kept. After an error the client
-	// is answered 503.
-	OpenRequest(e *route.Entry, info *session.Info, body []byte, streamed bool, w session.ResponseWriter) (*session.Session, error)
+	// Frame and Eof; else body is the whole of it, which is not to be kept. who is as with Open. After
+	// an error the client is answered 503.
+	OpenRequest(e *route.Entry, info *session.Info, who *session.Admission, body []byte, streamed bool, w session.ResponseWriter) (*session.Session, error)
 
 	// Ready says whether the entry's plugin can take connections; if not, the client is answered 503.
 	Ready(e *route.Entry) bool
+}
+
+// Refusal is what a client is answered that may not come in.
+type Refusal struct {
+	Status     int    // from 400 to 599; anything else is answered 500
+	Text       string // a line for the client
+	Challenge  string // the WWW-Authenticate header; empty: none
+	RetryAfter int    // seconds; 0: says nothing
 }
 
 // headerLimit bounds the head of a request.
@@ -97,7 +129,14 @@ type Server struct {
 	opener Opener
 	log    *slog.Logger
 	http   *fasthttp.Server
-	quiet  limiter // for what strangers can cause
+	quiet  quiet.Limiter // for what strangers can cause
+
+	origins     []allowed
+	originFault error // joins what is wrong with them
+
+	life       context.Context //nolint:containedctx // ends with Stop, and what waits for an answer then
+	end        context.CancelFunc
+	admissions atomic.Int64 // under way
 
 	stopping atomic.Bool
 
@@ -118,6 +157,17 @@ func New(cfg Config, o Opener) *Server {
 		plain:  make(map[*accepted]struct{}),
 		done:   make(chan struct{}),
 	}
+	s.life, s.end = context.WithCancel(context.Background())
+	var faults []error
+	for _, text := range cfg.Origins {
+		o, err := parseAllowed(text)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		s.origins = append(s.origins, o)
+	}
+	s.originFault = errors.Join(faults...)
 	s.http = &fasthttp.Server{
 		Handler:                      s.handle,
 		ErrorHandler:                 s.badRequest,
@@ -140,6 +190,9 @@ func New(cfg Config, o Opener) *Server {
 // Listen binds the address, so that [Server.Addr] is known and the kernel queues clients. Nothing
 // is served before [Server.Serve].
 func (s *Server) Listen() error {
+	if s.originFault != nil {
+		return fmt.Errorf("listener %q: %w", s.cfg.Name, s.originFault)
+	}
 	ln, err := net.Listen("tcp", s.cfg.Address)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", s.cfg.Address, err)
@@ -183,6 +236,7 @@ func (s *Server) Stop() {
 	if s.stopping.Swap(true) {
 		return
 	}
+	s.end()
 	if s.ln != nil {
 		_ = s.ln.Close()
 	}

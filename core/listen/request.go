@@ -15,7 +15,7 @@ import (
 
 // request serves a plain request: it makes the session, feeds it what there is of the body and waits
 // for the answer. It runs in fasthttp's goroutine of the connection and holds it until then.
-func (s *Server) request(ctx *fasthttp.RequestCtx, e *route.Entry) {
+func (s *Server) request(ctx *fasthttp.RequestCtx, e *route.Entry, info *session.Info, who *session.Admission) {
 	b := requestBody{ctx: ctx, conn: ctx.Conn().(*accepted), srv: s, limit: e.MaxBody}
 	if b.limit == 0 {
 		b.limit = s.cfg.MaxBody
@@ -32,9 +32,9 @@ func (s *Server) request(ctx *fasthttp.RequestCtx, e *route.Entry) {
 	if !whole {
 		first = nil
 	}
-	sess, err := s.opener.OpenRequest(e, newInfo(ctx, e, false), first, !whole, x)
+	sess, err := s.opener.OpenRequest(e, info, who, first, !whole, x)
 	if err != nil {
-		if dropped, ok := s.quiet.allow(time.Now()); ok {
+		if dropped, ok := s.quiet.Allow(time.Now()); ok {
 			s.log.Warn("request refused", "route", e.ID, "err", err, "dropped", dropped)
 		}
 		x.finish()

@@ -46,6 +46,7 @@ func TestResponses(t *testing.T) {
 		"unavailable":              {func(s *session.Session, _ session.ResponseWriter) { s.CloseWith(session.CloseUnavailable) }, 503, "try again later\n", "Retry-After: 1"},
 		"going away":               {func(s *session.Session, _ session.ResponseWriter) { s.CloseWith(session.CloseGoingAway) }, 503, "try again later\n", "Retry-After: 1"},
 		"too large":                {func(s *session.Session, _ session.ResponseWriter) { s.CloseWith(session.CloseTooLarge) }, 413, "request too large\n", ""},
+		"expired":                  {func(s *session.Session, _ session.ResponseWriter) { s.CloseWith(session.CloseExpired) }, 403, "not allowed\n", ""},
 		"internal error":           {func(s *session.Session, _ session.ResponseWriter) { s.CloseWith(session.CloseInternal) }, 500, "internal error\n", ""},
 	}
 	for name, tt := range tests {

@@ -2,6 +2,7 @@ package listen
 
 import (
 	"bufio"
+	"encoding/base64"
 	"errors"
 	"net"
 	"net/http"
@@ -19,21 +20,40 @@ import (
 // one above 256 bytes; 512 instead of 4096 saves 3.5 KiB a connection.
 const readBuffer = 512
 
-// upgrade answers a WebSocket handshake and takes the connection from fasthttp.
-func (s *Server) upgrade(ctx *fasthttp.RequestCtx, e *route.Entry) {
+// checkHandshake answers a handshake that gorilla would refuse, before anybody else is bothered.
+func (s *Server) checkHandshake(ctx *fasthttp.RequestCtx) bool {
 	h := &ctx.Request.Header
-	if string(h.Peek("Sec-WebSocket-Version")) != "13" {
+	switch {
+	case string(h.Peek("Sec-WebSocket-Version")) != "13":
 		setUpgrade(ctx)
 		s.reject(ctx, fasthttp.StatusUpgradeRequired, "WebSocket version 13 is needed")
-		return
-	}
-	if !ctx.IsGet() || !h.IsHTTP11() || hasBody(h) {
+	case !ctx.IsGet() || !h.IsHTTP11() || hasBody(h):
 		s.reject(ctx, fasthttp.StatusBadRequest, "a WebSocket handshake is a GET of HTTP/1.1 without a body")
-		return
+	case !hasToken(h.PeekAll("Connection"), "upgrade") || !validKey(h.Peek("Sec-WebSocket-Key")):
+		s.reject(ctx, fasthttp.StatusBadRequest, badHandshake)
+	default:
+		return true
 	}
+	return false
+}
+
+const badHandshake = "bad WebSocket handshake"
+
+// validKey says whether a key is 16 bytes in base64 (RFC 6455, 4.1).
+func validKey(key []byte) bool {
+	const length = 24
+	var nonce [length]byte
+	if len(key) != length {
+		return false
+	}
+	n, err := base64.StdEncoding.Decode(nonce[:], key)
+	return err == nil && n == 16
+}
+
+// upgrade answers a WebSocket handshake and takes the connection from fasthttp.
+func (s *Server) upgrade(ctx *fasthttp.RequestCtx, e *route.Entry, info *session.Info, who *session.Admission) {
 	from := ctx.Conn().(*accepted)
 	c := newConn(s, e, from.Conn)
-	info := newInfo(ctx, e, true)
 
 	hs := handshakes.Get().(*handshake)
 	defer handshakes.Put(hs)
@@ -44,7 +64,7 @@ func (s *Server) upgrade(ctx *fasthttp.RequestCtx, e *route.Entry) {
 			s.drop(ctx)
 			return
 		}
-		s.reject(ctx, fasthttp.StatusBadRequest, "bad WebSocket handshake")
+		s.reject(ctx, fasthttp.StatusBadRequest, badHandshake)
 		return
 	}
 	c.upgraded(ws)
@@ -54,21 +74,21 @@ func (s *Server) upgrade(ctx *fasthttp.RequestCtx, e *route.Entry) {
 	ctx.Hijack(func(hijacked net.Conn) {
 		c.takePrefix(hijacked)
 		from.taken = true
-		s.begin(c, info)
+		s.begin(c, info, who)
 	})
 }
 
 // begin makes the session of an upgraded connection and starts its reader.
-func (s *Server) begin(c *conn, info *session.Info) {
+func (s *Server) begin(c *conn, info *session.Info, who *session.Admission) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.panicked(c, p)
 			s.over()
 		}
 	}()
-	sess, err := s.opener.Open(c.entry, info, c)
+	sess, err := s.opener.Open(c.entry, info, who, c)
 	if err != nil {
-		if dropped, ok := s.quiet.allow(time.Now()); ok {
+		if dropped, ok := s.quiet.Allow(time.Now()); ok {
 			s.log.Warn("session refused", "route", c.entry.ID, "err", err, "dropped", dropped)
 		}
 		_ = c.SetWriteDeadline(time.Now().Add(time.Second))

@@ -31,6 +31,11 @@ type Entry struct {
 	// WebSocket and HTTP say what the route takes.
 	WebSocket, HTTP bool
 
+	// Handshake says that an auth backend is asked who the client is before the connection is taken.
+	Handshake bool
+	// LocalOnly says that nobody is asked who the client is, and that only this machine may come.
+	LocalOnly bool
+
 	// Target is for whoever made the entry; this package and the listener do not look at it.
 	Target any
 }

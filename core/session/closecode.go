@@ -25,14 +25,15 @@ var (
 	CloseUnavailable  = CloseCode{1013, "try again later", true, "the plugin cannot be reached"}
 	CloseIdle         = CloseCode{1001, "idle", true, "the client did not answer pings"}
 	CloseWriteTimeout = CloseCode{1013, "write timeout", true, "the client took nothing for the write timeout"}
+	CloseExpired      = CloseCode{1008, "credentials expired", true, "the proof of who the client is ran out"}
 	CloseLost         = CloseCode{1006, "", true, "the connection was lost; never on the wire"}
 )
 
 // CloseCodes lists the catalogue in the order of the documentation.
 func CloseCodes() []CloseCode {
 	return []CloseCode{
-		CloseNormal, CloseGoingAway, CloseIdle, CloseProtocol, CloseInvalidText, CloseTooLarge,
-		CloseInternal, CloseRestart, CloseSlowConsumer, CloseUnavailable, CloseWriteTimeout,
+		CloseNormal, CloseGoingAway, CloseIdle, CloseProtocol, CloseInvalidText, CloseExpired,
+		CloseTooLarge, CloseInternal, CloseRestart, CloseSlowConsumer, CloseUnavailable, CloseWriteTimeout,
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/protocol-bridge/bridge/internal/channel"
 )
 
 // Transport writes to the connection under a session. Its methods are called by one goroutine at a
@@ -51,7 +53,7 @@ type Header struct{ Name, Value string }
 // Info is how a session came to be. It does not change.
 type Info struct {
 	Route         string // id of the route
-	RemoteAddress string // host:port
+	RemoteAddress string // ip:port of the client; port 0: a proxy did not say
 	Method        string
 	Path          string
 	Query         string // without the question mark
@@ -61,11 +63,31 @@ type Info struct {
 	HTTP          bool // a plain request rather than a WebSocket
 }
 
+// Header returns the first value of a header, named in lower case; "" when there is none.
+func (i *Info) Header(name string) string {
+	for _, h := range i.Headers {
+		if h.Name == name {
+			return h.Value
+		}
+	}
+	return ""
+}
+
 // Identity is who an auth backend said the client is.
 type Identity struct {
 	Realm  string // the auth block, as "static.dev"
 	UserID string
 	Claims []byte // a JSON object; nil: none
+	// Within are patterns of the only channels that a user of an API may publish to; nil: all.
+	Within []channel.Pattern
+}
+
+// Admission is what an auth backend said of a client before its connection was taken. It is not
+// changed any more.
+type Admission struct {
+	Identity *Identity // nil: nobody in particular
+	Channels []string  // that the backend gives this client; the session joins them
+	Expires  time.Time // when the proof ends, and with it the session; zero: never
 }
 
 // Tuning is what fan-out looks at when it writes to a session.
