@@ -6,6 +6,8 @@ import (
 	"net"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/protocol-bridge/bridge/upstream"
 )
 
@@ -52,7 +54,7 @@ func BenchmarkLoguxAsk(b *testing.B) {
 }
 
 func TestLoguxAskAllocates(t *testing.T) {
-	p := pool(t, LoguxConfig{URL: bare(t)})
+	p := pool(t, LoguxConfig{URL: bare(t), Name: "app", Metrics: NewMetrics(prometheus.NewRegistry())})
 	req := question()
 	got := testing.AllocsPerRun(200, func() {
 		p.Ask(t.Context(), req, func(a *upstream.Answer) {

@@ -17,12 +17,18 @@ const (
 	// A back-end that restarts refuses connections for a moment.
 	connectAttempts = 3
 	connectPause    = 50 * time.Millisecond // before the second attempt, twice that before the third
-	// What a back-end that says 429 without saying when to come back is given.
-	busyPause = time.Second // doubles
+	maxConnectPause = time.Second
+	// What a back-end that says 429 without saying when to come back is given. It doubles, up to the
+	// time for which a Logux server counts wrong secrets.
+	busyPause    = time.Second
+	maxBusyPause = 3 * time.Second
 )
 
 // sink takes a response as it arrives; the codecs' exchanges are sinks.
 type sink interface {
+	// Begin takes the status of a response and reports whether its body is to be fed; else the sink
+	// fails, with the status. A status 429 does not come to it.
+	Begin(status int) bool
 	Feed(piece []byte)
 	End()
 	Fail(outcome upstream.Outcome, detail string)
@@ -32,21 +38,29 @@ type sink interface {
 	Release()
 }
 
-// caller puts requests to one URL: it knows what may be tried again, and when to stop waiting.
-type caller struct {
-	http      *http1.Client
+// limits are what a caller keeps to.
+type limits struct {
 	timeout   time.Duration // until the first byte of the body
 	idle      time.Duration // what a response gets to end after its outcome
 	maxAnswer int64
+	connects  int           // attempts to connect; 0: as many as fit into timeout
+	busy      time.Duration // before the second attempt behind a 429
+}
+
+// caller puts requests to one URL: it knows what may be tried again, and when to stop waiting.
+type caller struct {
+	limits
+	http  *http1.Client
+	meter *meter
 
 	mu      sync.Mutex // guards what follows
 	over    bool
-	drains  sync.WaitGroup // responses that are read to their end behind their outcome
+	running sync.WaitGroup // what close waits for
 	closing chan struct{}
 }
 
-func newCaller(h *http1.Client, timeout, idle time.Duration, maxAnswer int64) *caller {
-	return &caller{http: h, timeout: timeout, idle: idle, maxAnswer: maxAnswer, closing: make(chan struct{})}
+func newCaller(h *http1.Client, l limits, m *meter) *caller {
+	return &caller{limits: l, http: h, meter: m, closing: make(chan struct{})}
 }
 
 func (c *caller) close() {
@@ -57,7 +71,7 @@ func (c *caller) close() {
 	}
 	c.mu.Unlock()
 	c.http.Close()
-	c.drains.Wait()
+	c.running.Wait()
 }
 
 // post puts a request and feeds the response to a sink, which has its outcome when post returns. The
@@ -71,21 +85,21 @@ func (c *caller) post(ctx context.Context, header string, body []byte, to sink) 
 		case err == nil && r.Status() == 429:
 			wait, said := r.RetryAfter(time.Now())
 			if !said {
-				wait = busyPause << min(attempt, 10)
+				wait = min(c.busy<<min(attempt, 10), maxBusyPause)
 			}
 			text := discard(r)
 			if !c.pause(ctx, until, wait) {
 				to.Fail(upstream.Unavailable, fmt.Sprintf("the back-end answered with status 429: %q", text))
 				return false
 			}
-		case err == nil && (r.Status() < 200 || r.Status() > 299):
+		case err == nil && !to.Begin(r.Status()):
 			status := r.Status()
 			to.Fail(upstream.Unavailable, fmt.Sprintf("the back-end answered with status %d: %q", status, discard(r)))
 			return false
 		case err == nil:
 			return c.read(r, to)
-		case errors.Is(err, syscall.ECONNREFUSED) && attempt < connectAttempts-1 &&
-			c.pause(ctx, until, connectPause<<attempt):
+		case errors.Is(err, syscall.ECONNREFUSED) && (c.connects == 0 || attempt < c.connects-1) &&
+			c.pause(ctx, until, min(connectPause<<min(attempt, 10), maxConnectPause)):
 		default:
 			to.Fail(upstream.Unavailable, err.Error())
 			return false
@@ -102,6 +116,7 @@ func (c *caller) pause(ctx context.Context, until time.Time, wait time.Duration)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		c.meter.retried()
 		return true
 	case <-ctx.Done():
 	case <-c.closing:
@@ -151,12 +166,7 @@ func (c *caller) read(r *http1.Response, to sink) (draining bool) {
 // drain lets a back-end finish that still writes behind the outcome: if the connection were closed,
 // that could end its work. So it keeps its place among the requests that run.
 func (c *caller) drain(r *http1.Response, room int64, to sink) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.over {
-		return false
-	}
-	c.drains.Go(func() {
+	return c.background(func() {
 		defer to.Release()
 		defer r.Close()
 		for end := time.Now().Add(c.idle); room >= 0 && time.Now().Before(end); {
@@ -167,5 +177,17 @@ func (c *caller) drain(r *http1.Response, room int64, to sink) bool {
 			room -= int64(len(piece))
 		}
 	})
+}
+
+// background runs a function that close waits for; not when it is closed already.
+func (c *caller) background(run func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
+		return false
+	}
+	c.running.Go(run)
 	return true
 }
+
+func isSuccess(status int) bool { return status >= 200 && status <= 299 }

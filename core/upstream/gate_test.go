@@ -13,7 +13,7 @@ import (
 func TestGate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate(2, 3)
+		g := newGate(2, 3, nil)
 		for range 2 {
 			if err := g.enter(t.Context(), time.Second); err != nil {
 				t.Fatalf("there is room: %v", err)
@@ -55,7 +55,7 @@ func TestGate(t *testing.T) {
 func TestGateGivesUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate(1, 10)
+		g := newGate(1, 10, nil)
 		if err := g.enter(t.Context(), time.Second); err != nil {
 			t.Fatal(err)
 		}
@@ -90,7 +90,7 @@ func TestGateGivesUp(t *testing.T) {
 // A place is given at the moment at which the one who waits gives up: it must not be lost.
 func TestGateRace(t *testing.T) {
 	t.Parallel()
-	g := newGate(3, 1000)
+	g := newGate(3, 1000, nil)
 	var wg sync.WaitGroup
 	for i := range 50 {
 		wg.Go(func() {

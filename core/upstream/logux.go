@@ -4,14 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net/url"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/protocol-bridge/bridge/core/upstream/internal/http1"
 	"github.com/protocol-bridge/bridge/upstream"
 	"github.com/protocol-bridge/bridge/upstream/logux"
 )
@@ -35,6 +31,11 @@ type LoguxConfig struct {
 	// IdleTimeout is for silence inside an answer; default 30 s.
 	IdleTimeout time.Duration
 
+	// Batch is how many questions that wait may be put together in one request; default 1. None waits
+	// for others to come. Above 1, what the receiver of a shared response has not taken waits in
+	// memory, up to MaxAnswerBytes a request, and does not keep the response from being read.
+	Batch int
+
 	// MaxConnections is how many requests run at a time; default 64.
 	MaxConnections int
 	// MaxQueue is how many more may wait; default 10,000, negative means none.
@@ -44,17 +45,16 @@ type LoguxConfig struct {
 	// MaxElementBytes is how large one element of a response may be; default 1 MiB.
 	MaxElementBytes int
 
-	Name   string       // label in bridge.hcl, for logs
-	Logger *slog.Logger // nil means none
+	Name    string       // in bridge.hcl, as "upstream.logux.app": for logs and metrics
+	Logger  *slog.Logger // nil means none
+	Metrics *Metrics     // nil means none
 }
 
 // loguxPool is a back-end that speaks the Logux back-end protocol.
 type loguxPool struct {
-	cfg    LoguxConfig
-	codec  *logux.Codec
-	gate   *gate
-	calls  *caller
-	health health
+	*base
+	cfg   LoguxConfig
+	codec *logux.Codec
 
 	asks sync.Pool // of *loguxAsk
 }
@@ -62,60 +62,34 @@ type loguxPool struct {
 // NewLogux returns the pool of a back-end that speaks the Logux back-end protocol; it is an
 // [Authenticator] too. Nothing is connected yet. The error is about the URL or the version.
 func NewLogux(cfg LoguxConfig) (Pool, error) {
-	cfg.Version = cmp.Or(cfg.Version, logux.MaxVersion)
-	cfg.ConnectTimeout = cmp.Or(cfg.ConnectTimeout, 2*time.Second)
-	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
-	cfg.IdleTimeout = cmp.Or(cfg.IdleTimeout, 30*time.Second)
-	cfg.MaxConnections = cmp.Or(cfg.MaxConnections, 64)
-	cfg.MaxQueue = max(cmp.Or(cfg.MaxQueue, 10_000), 0)
-	cfg.MaxAnswerBytes = cmp.Or(cfg.MaxAnswerBytes, 16<<20)
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
-	codec, err := logux.NewCodec(cfg.Version, cfg.Secret)
+	codec, err := logux.NewCodec(cmp.Or(cfg.Version, logux.MaxVersion), cfg.Secret)
 	if err != nil {
 		return nil, err
 	}
-	target, err := parseURL(cfg.URL)
-	if err != nil {
-		return nil, err
-	}
-	client := http1.New(http1.Config{
-		URL: target, ConnectTimeout: cfg.ConnectTimeout, IdleTimeout: cfg.IdleTimeout, MaxIdle: cfg.MaxConnections,
+	b, err := newBase(baseConfig{
+		kind: "logux", name: cfg.Name, url: cfg.URL,
+		connectTimeout: cmp.Or(cfg.ConnectTimeout, defaultConnectTimeout),
+		timeout:        cmp.Or(cfg.Timeout, defaultTimeout),
+		idleTimeout:    cmp.Or(cfg.IdleTimeout, 30*time.Second),
+		connections:    cmp.Or(cfg.MaxConnections, 64),
+		queue:          cmp.Or(cfg.MaxQueue, defaultQueue),
+		maxAnswer:      cmp.Or(cfg.MaxAnswerBytes, 16<<20),
+		connects:       connectAttempts,
+		busyPause:      busyPause,
+		logger:         cfg.Logger,
+		metrics:        cfg.Metrics,
 	})
-	p := &loguxPool{
-		cfg:    cfg,
-		codec:  codec,
-		gate:   newGate(cfg.MaxConnections, cfg.MaxQueue),
-		calls:  newCaller(client, cfg.Timeout, cfg.IdleTimeout, cfg.MaxAnswerBytes),
-		health: health{log: cfg.Logger.With("upstream", cfg.Name)},
+	if err != nil {
+		return nil, err
 	}
+	p := &loguxPool{base: b, cfg: cfg, codec: codec}
+	p.gate.batch = cfg.Batch
 	p.asks.New = func() any {
 		k := &loguxAsk{pool: p}
 		k.onAnswer = k.answer
 		return k
 	}
 	return p, nil
-}
-
-func parseURL(text string) (*url.URL, error) {
-	u, err := url.Parse(text)
-	if err != nil {
-		// What url.Parse says repeats the text, which may hold a password.
-		return nil, errors.New("the URL of the upstream cannot be read")
-	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return nil, fmt.Errorf("the URL of an upstream must begin with http:// or https:// and a host, not %q", u.Redacted())
-	}
-	return u, nil
-}
-
-func (p *loguxPool) Kind() string { return "logux" }
-
-func (p *loguxPool) Close() {
-	p.health.over.Store(true)
-	p.gate.close()
-	p.calls.close()
 }
 
 func (p *loguxPool) Ask(ctx context.Context, req *upstream.Request, emit func(*upstream.Answer)) {
@@ -128,10 +102,19 @@ func (p *loguxPool) Ask(ctx context.Context, req *upstream.Request, emit func(*u
 		emit(&upstream.Answer{Last: true, Outcome: upstream.OK})
 		return
 	}
-	if err := p.gate.enter(ctx, p.cfg.Timeout); err != nil {
+	if p.cfg.Batch > 1 {
+		p.askShared(ctx, req, emit)
+		return
+	}
+	if err := p.enter(ctx); err != nil {
 		emit(&upstream.Answer{Last: true, Outcome: upstream.Unavailable, Detail: err.Error()})
 		return
 	}
+	p.put(ctx, req, emit)
+}
+
+// put puts a question whose turn has come, and leaves the gate behind it.
+func (p *loguxPool) put(ctx context.Context, req *upstream.Request, emit func(*upstream.Answer)) {
 	k := p.asks.Get().(*loguxAsk) //nolint:forcetypeassert // nothing else is put in
 	draining := false
 	defer func() {
@@ -139,10 +122,18 @@ func (p *loguxPool) Ask(ctx context.Context, req *upstream.Request, emit func(*u
 			k.Release()
 		}
 	}()
-	k.emit = emit
+	k.emit, k.began = emit, time.Now()
 	k.Reset(p.cfg.MaxElementBytes, k.onAnswer, req)
 	k.body = p.codec.AppendBody(k.body[:0], req)
 	draining = p.calls.post(ctx, "", k.body, k)
+}
+
+// finish is for each answer before it is handed over.
+func (p *loguxPool) finish(a *upstream.Answer, began time.Time) {
+	a.Detail = starred(a.Detail, p.cfg.Secret)
+	if a.Last {
+		p.ended(a.Outcome, a.Detail, began)
+	}
 }
 
 // loguxAsk is a question that is being put. The pool keeps them, for their memory.
@@ -150,26 +141,26 @@ type loguxAsk struct {
 	logux.Exchange
 	pool     *loguxPool
 	body     []byte
+	began    time.Time
 	emit     func(*upstream.Answer)
 	onAnswer func(int, *upstream.Answer) // the method answer, made a value once
 }
 
 func (k *loguxAsk) answer(_ int, a *upstream.Answer) {
-	a.Detail = k.pool.withoutSecret(a.Detail)
-	if a.Last {
-		k.pool.health.note(a.Outcome, a.Detail)
-	}
+	k.pool.finish(a, k.began)
 	k.emit(a)
 }
 
-// Done and Release make it a sink, with the Exchange.
+// Begin, Done and Release make it a sink, with the Exchange.
+func (k *loguxAsk) Begin(status int) bool { return isSuccess(status) }
+
 func (k *loguxAsk) Done() bool { return k.Open() == 0 }
 
 func (k *loguxAsk) Release() {
 	p := k.pool
 	k.Exchange.Release()
 	k.emit = nil
-	if cap(k.body) > 64<<10 {
+	if cap(k.body) > keepBody {
 		k.body = nil
 	}
 	p.asks.Put(k)
@@ -177,9 +168,10 @@ func (k *loguxAsk) Release() {
 }
 
 func (p *loguxPool) Authenticate(ctx context.Context, a *logux.Auth) logux.AuthResult {
-	if err := p.gate.enter(ctx, p.cfg.Timeout); err != nil {
+	if err := p.enter(ctx); err != nil {
 		return logux.AuthResult{Outcome: upstream.Unavailable, Detail: err.Error()}
 	}
+	began := time.Now()
 	k := &loguxAuth{AuthExchange: logux.NewAuthExchange(a, p.cfg.MaxElementBytes), pool: p}
 	draining := false
 	defer func() {
@@ -190,8 +182,8 @@ func (p *loguxPool) Authenticate(ctx context.Context, a *logux.Auth) logux.AuthR
 	body := p.codec.End(p.codec.AppendAuth(p.codec.Begin(nil), a))
 	draining = p.calls.post(ctx, "", body, k)
 	result := k.Result()
-	result.Detail = p.withoutSecret(result.Detail)
-	p.health.note(result.Outcome, result.Detail)
+	result.Detail = starred(result.Detail, p.cfg.Secret)
+	p.ended(result.Outcome, result.Detail, began)
 	return result
 }
 
@@ -200,6 +192,8 @@ type loguxAuth struct {
 	*logux.AuthExchange
 	pool *loguxPool
 }
+
+func (k *loguxAuth) Begin(status int) bool { return isSuccess(status) }
 
 func (k *loguxAuth) Release() { k.pool.gate.leave() }
 
@@ -212,12 +206,4 @@ func refusal(err error) upstream.Outcome {
 		return upstream.UnknownType
 	}
 	return upstream.Error
-}
-
-// withoutSecret stars the secret in a text of the back-end, which may show what it was sent.
-func (p *loguxPool) withoutSecret(text string) string {
-	if text == "" || p.cfg.Secret == "" {
-		return text
-	}
-	return strings.ReplaceAll(text, p.cfg.Secret, "***")
 }

@@ -18,7 +18,7 @@ type Pool interface {
 	//
 	// The end of ctx ends the wait, with the outcome Unavailable; it is for when the core goes away.
 	Ask(ctx context.Context, req *upstream.Request, emit func(*upstream.Answer))
-	// Kind is the upstream's kind in bridge.hcl: "logux", "dev".
+	// Kind is the upstream's kind in bridge.hcl: "logux", "logux_server", "http" or "dev".
 	Kind() string
 	// Close ends what waits and what runs, with the outcome Unavailable, and all connections. Asks
 	// that come later end in the same way.

@@ -153,15 +153,24 @@ func Check(req *upstream.Request) error {
 		}
 		return nil
 	}
-	// The back-end takes what stands before the first colon of a node id for the user.
-	if req.UserID == "server" || strings.ContainsFunc(req.UserID, unfitForID) {
-		return ErrUser
+	if err := CheckUser(req.UserID); err != nil {
+		return err
 	}
 	if req.Purpose != "subscribe" && strings.HasPrefix(req.Type, "logux/") {
 		return ErrType
 	}
 	if req.Payload != nil && !rawjson.Valid(req.Payload) {
 		return ErrPayload
+	}
+	return nil
+}
+
+// CheckUser reports whether a Logux back-end can tell a user by an id; an empty one is nobody, whom it
+// can tell. The error is ErrUser.
+func CheckUser(id string) error {
+	// The back-end takes what stands before the first colon of a node id for the user.
+	if id == "server" || strings.ContainsFunc(id, unfitForID) {
+		return ErrUser
 	}
 	return nil
 }

@@ -25,12 +25,13 @@ var (
 	ErrMalformed = errors.New("malformed HTTP response")
 )
 
-// Config says what to ask and how long to wait. Everything must be set but TLS.
+// Config says what to ask and how long to wait. Everything must be set but IdleTimeout and TLS.
 type Config struct {
 	URL *url.URL // http or https; user and password become basic authentication
 	// ConnectTimeout is for connecting, TLS included.
 	ConnectTimeout time.Duration
-	// IdleTimeout is for silence inside a body.
+	// IdleTimeout is for silence inside a body; 0 means that the whole body must be there at the time
+	// that [Client.Post] is given.
 	IdleTimeout time.Duration
 	// MaxIdle is how many connections are kept.
 	MaxIdle int

@@ -144,7 +144,7 @@ func (n *conn) explain(ctx context.Context, err error) error {
 		return context.Cause(ctx)
 	case errors.Is(err, net.ErrClosed):
 		return ErrClosed
-	case errors.Is(err, os.ErrDeadlineExceeded) && n.some:
+	case errors.Is(err, os.ErrDeadlineExceeded) && n.some && n.client.cfg.IdleTimeout > 0:
 		return ErrIdle
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return ErrTimeout
@@ -178,7 +178,7 @@ func (r *Response) RetryAfter(now time.Time) (wait time.Duration, ok bool) {
 
 // Next waits for more of the body and returns what there is, at least a byte; it is good until the
 // next call. The end of the body is io.EOF. A byte must come within the client's IdleTimeout, the
-// first one at the time that [Client.Post] was given.
+// first one at the time that [Client.Post] was given; without an IdleTimeout, all of them.
 func (r *Response) Next() ([]byte, error) {
 	n := (*conn)(r)
 	for {
@@ -193,7 +193,7 @@ func (r *Response) Next() ([]byte, error) {
 		if n.body.complete {
 			return nil, io.EOF
 		}
-		if n.some {
+		if n.some && n.client.cfg.IdleTimeout > 0 {
 			if err := n.net.SetReadDeadline(time.Now().Add(n.client.cfg.IdleTimeout)); err != nil {
 				return nil, n.explain(n.ctx, err)
 			}
