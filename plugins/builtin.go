@@ -2,6 +2,8 @@
 // them as `bridge plugin NAME`. Nothing registers itself: what is not here is not there.
 package plugins
 
+//go:generate go run ../internal/docgen
+
 import (
 	"github.com/protocol-bridge/bridge/plugins/ctproto"
 	"github.com/protocol-bridge/bridge/sdk"

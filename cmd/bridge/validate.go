@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -46,7 +48,7 @@ func writeRoutes(w io.Writer, cfg *config.Config) error {
 					continue
 				}
 				for _, path := range append([]string{r.Path}, r.Also...) {
-					fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t\n", path, pluginRole(p, r), refOf("auth", r.Auth), refOf("upstream", r.Upstream))
+					fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t\n", path, pluginRole(p, r), authOf(r), upstreamsOf(r), limitsOf(&r.Limits))
 				}
 			}
 		}
@@ -65,13 +67,56 @@ func pluginRole(p *config.Plugin, r *config.Route) string {
 	return p.Label + " as " + r.Role
 }
 
-// refOf is how bridge.hcl refers to a block, or a dash where there is none.
-func refOf[T any, P interface {
-	*T
-	Ref() string
-}](kind string, block P) string {
-	if block == nil {
+func authOf(r *config.Route) string {
+	switch {
+	case r.AuthNone:
+		return "auth.none"
+	case r.LocalOnly:
+		return "- (this machine only)"
+	case r.Auth == nil:
 		return "-"
 	}
-	return kind + "." + block.Ref()
+	return "auth." + r.Auth.Ref()
+}
+
+func upstreamsOf(r *config.Route) string {
+	text := "-"
+	if r.Upstream != nil {
+		text = "upstream." + r.Upstream.Ref()
+	}
+	if r.Push != nil {
+		text += ", push upstream." + r.Push.Ref()
+	}
+	return text
+}
+
+// limitsOf lists those that are set.
+func limitsOf(l *config.Limits) string {
+	var set []string
+	if l.MaxFrame > 0 {
+		set = append(set, "max_frame "+size(l.MaxFrame))
+	}
+	if l.MaxBinary > 0 {
+		set = append(set, "max_binary "+size(l.MaxBinary))
+	}
+	if l.Rate.Count > 0 {
+		set = append(set, "rate "+l.Rate.String())
+	}
+	if l.MaxSessions > 0 {
+		set = append(set, "max_sessions "+strconv.Itoa(l.MaxSessions))
+	}
+	return strings.Join(set, ", ")
+}
+
+// size writes bytes as in bridge.hcl.
+func size(n int64) string {
+	for _, unit := range []struct {
+		name  string
+		shift int
+	}{{"GiB", 30}, {"MiB", 20}, {"KiB", 10}} {
+		if n%(1<<unit.shift) == 0 {
+			return fmt.Sprintf("%d%s", n>>unit.shift, unit.name)
+		}
+	}
+	return strconv.FormatInt(n, 10)
 }

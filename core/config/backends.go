@@ -3,17 +3,15 @@ package config
 import (
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
 
-	"github.com/protocol-bridge/bridge/internal/nearest"
 	"github.com/protocol-bridge/bridge/internal/redact"
 )
 
-// Defaults of a Logux upstream.
+// Defaults of backends.
 const (
 	defaultVersion        = 4
 	defaultConnectTimeout = 2 * time.Second
@@ -22,48 +20,46 @@ const (
 	defaultMaxConnections = 64
 )
 
-var (
-	authKinds          = []string{"static"}
-	authKindsLater     = []string{"basic", "jwt", "http", "logux"}
-	upstreamKinds      = []string{"logux", "dev"}
-	upstreamKindsLater = []string{"http", "logux_server"}
-)
+const maxConnections = 1 << 16
 
-// kind checks the first label of a block; what is wrong makes the block one that is broken.
-func (d *decoder) kind(block *hcl.Block, known, later []string) bool {
-	kind, at := block.Labels[0], block.LabelRanges[0]
-	switch {
-	case slices.Contains(known, kind):
-		return true
-	case slices.Contains(later, kind):
-		d.notYet(at, fmt.Sprintf("%s %q", block.Type, kind))
-	default:
-		d.error(at, "Unknown kind", "There is no %s of kind %q.%s", block.Type, kind,
-			suggest(kind, append(slices.Clone(known), later...), "Kinds"))
+// kind returns what is declared of a block by its first label; nil for an unknown one, which makes
+// the block one that is broken.
+func (d *decoder) kind(block *hcl.Block, of *BlockSpec) *BlockSpec {
+	kind := block.Labels[0]
+	if s := of.kind(kind); s != nil {
+		return s
 	}
+	d.error(block.LabelRanges[0], "Unknown kind", "There is no %s of kind %q.%s", block.Type, kind, suggest(kind, of.kinds(), "Kinds"))
 	d.define(strings.Join(append([]string{block.Type}, block.Labels...), "."), nil, block)
-	return false
-}
-
-// suggest ends a text about an unknown name: with the nearest of the known ones, or with all.
-func suggest(name string, known []string, list string) string {
-	if n := nearest.Name(name, known); n != "" {
-		return fmt.Sprintf(" Did you mean %q?", n)
-	}
-	if len(known) == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" %s: %s.", list, strings.Join(known, ", "))
+	return nil
 }
 
 // auth returns nil for a block that cannot be referred to.
 func (d *decoder) auth(block *hcl.Block) *Auth {
-	if !d.kind(block, authKinds, authKindsLater) {
+	s := d.kind(block, authSpec)
+	if s == nil {
 		return nil
 	}
-	a := &Auth{Kind: block.Labels[0], Name: block.Labels[1], Static: &StaticAuth{}, Range: block.DefRange}
+	a := &Auth{Kind: block.Labels[0], Name: block.Labels[1], Range: block.DefRange}
 	d.define("auth."+a.Ref(), a, block)
-	in := d.content(block.Body, shape{what: "an auth \"static\" block", required: []string{"tokens"}})
+	in := d.content(block.Body, s)
+	switch a.Kind {
+	case "static":
+		a.Static = d.staticAuth(in)
+	case "basic":
+		a.Basic = d.basicAuth(in.Attributes["users"])
+	case "jwt":
+		a.JWT = d.jwtAuth(in, block)
+	case "http":
+		a.HTTP = d.httpBackend(in)
+	case "logux":
+		a.Logux = &LoguxAuth{Upstream: d.upstreamOf(in.Attributes["upstream"], "logux")}
+	}
+	return a
+}
+
+func (d *decoder) staticAuth(in *hcl.BodyContent) *StaticAuth {
+	a := &StaticAuth{}
 	attr := in.Attributes["tokens"]
 	tokens, users, ok := d.table(attr, `{ good-token = "38" }`, true)
 	if !ok {
@@ -77,45 +73,82 @@ func (d *decoder) auth(block *hcl.Block) *Auth {
 			d.error(attr.Expr.Range(), "Invalid value", `"tokens" needs a token and a user id in each row; one of them is empty.`)
 			continue
 		}
-		a.Static.Tokens = append(a.Static.Tokens, StaticToken{Token: redact.Secret(token), UserID: users[i]})
+		a.Tokens = append(a.Tokens, StaticToken{Token: redact.Secret(token), UserID: users[i]})
 	}
 	return a
 }
 
 // upstream returns nil for a block that cannot be referred to.
 func (d *decoder) upstream(block *hcl.Block) *Upstream {
-	if !d.kind(block, upstreamKinds, upstreamKindsLater) {
+	s := d.kind(block, upstreamSpec)
+	if s == nil {
 		return nil
 	}
 	u := &Upstream{Kind: block.Labels[0], Name: block.Labels[1], Range: block.DefRange}
 	d.define("upstream."+u.Ref(), u, block)
-	if u.Kind == "dev" {
-		d.content(block.Body, shape{what: `an upstream "dev" block`})
-		return u
+	in := d.content(block.Body, s)
+	switch u.Kind {
+	case "logux":
+		u.Logux = d.loguxUpstream(in.Attributes)
+	case "logux_server":
+		u.LoguxServer = d.loguxServer(in.Attributes)
+	case "http":
+		u.HTTP = d.httpBackend(in)
 	}
-	u.Logux = d.loguxUpstream(block)
 	return u
 }
 
-func (d *decoder) loguxUpstream(block *hcl.Block) *LoguxUpstream {
+func (d *decoder) loguxUpstream(at hcl.Attributes) *LoguxUpstream {
 	u := &LoguxUpstream{
 		Version: defaultVersion, ConnectTimeout: defaultConnectTimeout, Timeout: defaultTimeout,
 		IdleTimeout: defaultIdleTimeout, MaxConnections: defaultMaxConnections, Batch: 1,
 	}
-	in := d.content(block.Body, shape{
-		what: `an upstream "logux" block`, required: []string{"url", "secret"},
-		optional: []string{"version", "connect_timeout", "timeout", "idle_timeout", "max_connections", "batch"},
-	})
-	at := in.Attributes
 	exposed := d.url(at["url"], &u.URL)
 	u.Secrets = d.secrets(at["secret"], exposed)
 	d.int(at["version"], 1, 4, &u.Version)
 	d.duration(at["connect_timeout"], time.Millisecond, &u.ConnectTimeout)
 	d.duration(at["timeout"], time.Millisecond, &u.Timeout)
 	d.duration(at["idle_timeout"], time.Millisecond, &u.IdleTimeout)
-	d.int(at["max_connections"], 1, 1<<16, &u.MaxConnections)
+	d.int(at["max_connections"], 1, maxConnections, &u.MaxConnections)
 	d.int(at["batch"], 1, 1<<10, &u.Batch)
 	return u
+}
+
+func (d *decoder) loguxServer(at hcl.Attributes) *LoguxServer {
+	u := &LoguxServer{Version: defaultVersion, ConnectTimeout: defaultConnectTimeout, Timeout: defaultTimeout}
+	exposed := d.url(at["url"], &u.URL)
+	u.Secrets = d.secrets(at["secret"], exposed)
+	d.int(at["version"], 1, 4, &u.Version)
+	d.patterns(at["mirror"], &u.Mirror)
+	d.duration(at["connect_timeout"], time.Millisecond, &u.ConnectTimeout)
+	d.duration(at["timeout"], time.Millisecond, &u.Timeout)
+	return u
+}
+
+func (d *decoder) httpBackend(in *hcl.BodyContent) *HTTPBackend {
+	b := &HTTPBackend{ConnectTimeout: defaultConnectTimeout, Timeout: defaultTimeout, MaxConnections: defaultMaxConnections}
+	at := in.Attributes
+	exposed := d.url(at["url"], &b.URL)
+	b.Secrets = d.secrets(at["secret"], exposed)
+	d.duration(at["connect_timeout"], time.Millisecond, &b.ConnectTimeout)
+	d.duration(at["timeout"], time.Millisecond, &b.Timeout)
+	d.int(at["max_connections"], 1, maxConnections, &b.MaxConnections)
+	return b
+}
+
+// upstreamOf resolves a reference to an upstream of one kind.
+func (d *decoder) upstreamOf(attr *hcl.Attribute, kind string) *Upstream {
+	ref, what := d.reference(attr, "upstream")
+	u, _ := what.(*Upstream)
+	if u == nil || u.Kind == kind {
+		return u
+	}
+	text := fmt.Sprintf("%q needs an upstream %q; %s is something else.", attr.Name, kind, ref)
+	if known := d.known("upstream." + kind); len(known) > 0 {
+		text += " There are: " + strings.Join(known, ", ") + "."
+	}
+	d.error(attr.Expr.Range(), "Wrong kind", "%s", text)
+	return nil
 }
 
 // url takes an http or https address and reports whether it lies beyond this machine.
@@ -126,7 +159,7 @@ func (d *decoder) url(attr *hcl.Attribute, into *string) (beyond bool) {
 	u, err := url.Parse(*into)
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
-		d.error(attr.Expr.Range(), "Invalid URL", `%q needs an address such as "http://127.0.0.1:3000/logux".`, attr.Name)
+		d.error(attr.Expr.Range(), "Invalid URL", `%q needs an http or https address, such as %s.`, attr.Name, d.example(attr, `"http://127.0.0.1:3000/"`))
 	case u.User != nil:
 		d.error(attr.Expr.Range(), "Invalid URL", `%q must not hold a user or a password.`, attr.Name)
 	case u.Fragment != "":

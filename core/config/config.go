@@ -15,13 +15,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
-
-	"github.com/protocol-bridge/bridge/internal/expr"
-	"github.com/protocol-bridge/bridge/internal/redact"
 )
 
 // Config is what one bridge.hcl says, with defaults filled in and references resolved. Lists are in
@@ -34,125 +30,9 @@ type Config struct {
 	Auths     []*Auth
 	Upstreams []*Upstream
 	Plugins   []*Plugin
+	Channels  []*Channel
+	Cluster   *Cluster // nil: one node
 	Shutdown  Shutdown
-}
-
-// Listener is an address on which clients or back-ends connect.
-type Listener struct {
-	Name    string
-	Address string // host:port
-	Default bool   // routes that name no listener are on this one
-	Range   hcl.Range
-}
-
-// Loopback reports whether only this machine can connect.
-func (l *Listener) Loopback() bool { return loopback(l.Address) }
-
-// Admin is where health, metrics and the API are served.
-type Admin struct {
-	Address string // host:port, on loopback
-	Range   hcl.Range
-}
-
-// Auth is a backend that says who a client is. The field of its kind is set.
-type Auth struct {
-	Kind, Name string
-	Static     *StaticAuth
-	Range      hcl.Range
-}
-
-// Ref returns how routes refer to it, as "static.dev": the realm of its identities.
-func (a *Auth) Ref() string { return a.Kind + "." + a.Name }
-
-// StaticAuth knows its users by heart.
-type StaticAuth struct {
-	Tokens []StaticToken // sorted by token
-}
-
-// StaticToken is one row of the table: whoever shows the token is that user.
-type StaticToken struct {
-	Token  redact.Secret
-	UserID string
-}
-
-// Upstream is an existing server that plugins talk to. The field of its kind is set; kind "dev" has
-// none.
-type Upstream struct {
-	Kind, Name string
-	Logux      *LoguxUpstream
-	Range      hcl.Range
-}
-
-// Ref returns how routes refer to it, as "logux.app".
-func (u *Upstream) Ref() string { return u.Kind + "." + u.Name }
-
-// LoguxUpstream is a back-end that speaks the Logux back-end protocol.
-type LoguxUpstream struct {
-	URL string
-	// Secrets are the current one, which is sent, and older ones; there is at least one.
-	Secrets        []redact.Secret
-	Version        int // of the protocol, 1 to 4
-	ConnectTimeout time.Duration
-	Timeout        time.Duration // until the first answer
-	IdleTimeout    time.Duration // between answers
-	MaxConnections int
-	Batch          int // commands in a request
-}
-
-// Plugin is the translator of a protocol and what it serves.
-type Plugin struct {
-	Label string // unique
-	Type  string // the kind of plugin; the label where the file says nothing
-	// Command starts an external plugin; empty for a built-in one. A program written as a relative
-	// path is relative to the folder of the file.
-	Command      []string
-	SHA256       string            // of the program, in lower-case hex; empty: any
-	Env          map[string]string // of the process, besides what Bridge sets
-	MTLS         bool              // by default true for external plugins
-	Standby      bool              // keep a second instance ready
-	EventTimeout time.Duration     // an event unacked for so long means a hung instance
-	Routes       []*Route
-	Range        hcl.Range
-
-	src    *source
-	config *hcl.Block // nil: none
-	fields fields     // set by Resolve
-}
-
-// Route is a path on a listener that a plugin serves.
-type Route struct {
-	// ID names the route in what plugins are told: label, listener and path, as
-	// "ctproto:public:/client". It is the same for the same file.
-	ID       string
-	Path     string
-	Also     []string // further paths
-	Role     string   // empty: the plugin's role without a name
-	Listener *Listener
-	// Auth is nil when the route has none: because the file says auth.none (AuthNone is true), or
-	// because it says nothing.
-	Auth     *Auth
-	AuthNone bool
-	Upstream *Upstream // nil: none
-	// Channels evaluates to the channels that a session joins once it is authenticated, over the
-	// roots user, claims, request and session; nil: none.
-	Channels *expr.Expr
-	Limits   Limits
-	Range    hcl.Range
-
-	config   *hcl.Block
-	roleAttr *hcl.Attribute
-}
-
-// Limits bounds what a client may do. Zero means the plugin's or the core's default.
-type Limits struct {
-	MaxFrame  int64 // bytes of a text frame
-	MaxBinary int64 // bytes of a binary frame
-}
-
-// Shutdown says how Bridge ends.
-type Shutdown struct {
-	Delay   time.Duration // /ready says 503 and nothing closes yet
-	Timeout time.Duration // sessions are closed staggered within it
 }
 
 // Load reads and checks a file. The Diagnostics are never nil and may hold warnings; the Config is
@@ -172,12 +52,17 @@ func Load(path string) (*Config, *Diagnostics) {
 // Parse does what [Load] does with the text of a file. Relative paths in it are relative to the
 // folder of filename.
 func Parse(filename string, text []byte) (*Config, *Diagnostics) {
+	return parse(filename, text, (*BlockSpec).Later)
+}
+
+func parse(filename string, text []byte, later func(*BlockSpec, string) bool) (*Config, *Diagnostics) {
 	file, diags := hclsyntax.ParseConfig(text, filename, hcl.InitialPos)
 	src := &source{name: filename, dir: filepath.Dir(filename), file: file}
 	if src.broken = diags.HasErrors(); src.broken {
 		return nil, src.diagnostics(withoutEchoes(diags), nil)
 	}
 	d := newDecoder(src)
+	d.later = later
 	c := d.file()
 	found := src.diagnostics(append(diags, d.diags...), nil)
 	if found.HasErrors() {
@@ -207,6 +92,14 @@ type source struct {
 	dir    string
 	file   *hcl.File
 	broken bool // it is not HCL
+}
+
+// path returns a path written in the file for who works in another folder.
+func (s *source) path(written string) string {
+	if filepath.IsAbs(written) {
+		return written
+	}
+	return filepath.Join(s.dir, written)
 }
 
 func loopback(address string) bool {

@@ -22,13 +22,20 @@ type decoder struct {
 	// What can be referred to, by reference ("listener.public"), and where; nil where it is broken.
 	refs    map[string]any
 	defined map[string]hcl.Range
+	// later reports whether an attribute or a block is refused because nothing is done with it yet.
+	later func(s *BlockSpec, name string) bool
+	// examples are the declared ones of the attributes that were met.
+	examples map[*hcl.Attribute]string
 }
 
 func newDecoder(src *source) *decoder {
-	return &decoder{src: src, refs: map[string]any{}, defined: map[string]hcl.Range{}, ctx: &hcl.EvalContext{Functions: map[string]function.Function{
-		"env":         textFunction("name", environment),
-		"secret_file": textFunction("path", func(path string) (string, error) { return secretFile(src.dir, path) }),
-	}}}
+	return &decoder{
+		src: src, refs: map[string]any{}, defined: map[string]hcl.Range{}, later: (*BlockSpec).Later, examples: map[*hcl.Attribute]string{},
+		ctx: &hcl.EvalContext{Functions: map[string]function.Function{
+			"env":         textFunction("name", environment),
+			"secret_file": textFunction("path", func(path string) (string, error) { return secretFile(src.path(path)) }),
+		}},
+	}
 }
 
 // fault is an error of a function that is shown in its own words.
@@ -62,10 +69,7 @@ func environment(name string) (string, error) {
 	return v, nil
 }
 
-func secretFile(dir, path string) (string, error) {
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(dir, path)
-	}
+func secretFile(path string) (string, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return "", &fault{"Secret file not readable", "Reading it says: " + err.Error() + "."}
@@ -85,58 +89,55 @@ func (d *decoder) warn(at hcl.Range, summary, detail string, args ...any) {
 	})
 }
 
-// shape says what a block may hold.
-type shape struct {
-	what     string // "a listener block", for texts
-	required []string
-	optional []string
-	blocks   []hcl.BlockHeaderSchema
-	// Known names that this version does nothing with. They are refused, never ignored.
-	later       []string
-	laterBlocks []hcl.BlockHeaderSchema
-}
-
-// content decodes a body by its shape; what is not part of the shape is reported with what is.
-func (d *decoder) content(body hcl.Body, s shape) *hcl.BodyContent {
-	schema := &hcl.BodySchema{Blocks: append(slices.Clone(s.blocks), s.laterBlocks...)}
-	for _, name := range s.required {
-		schema.Attributes = append(schema.Attributes, hcl.AttributeSchema{Name: name, Required: true})
-	}
-	for _, name := range append(slices.Clone(s.optional), s.later...) {
-		schema.Attributes = append(schema.Attributes, hcl.AttributeSchema{Name: name})
-	}
-	content, diags := body.Content(schema)
+// content decodes a body by what is declared of it; what is not part of that is reported with what is.
+func (d *decoder) content(body hcl.Body, s *BlockSpec) *hcl.BodyContent {
+	content, diags := body.Content(s.schema())
 	for _, diag := range diags {
-		if strings.HasPrefix(diag.Summary, "Unsupported ") && !strings.Contains(diag.Detail, "Did you mean") {
-			diag.Detail += " " + s.expected()
-		}
+		s.explain(diag)
 	}
 	d.diags = append(d.diags, diags...)
-	for _, name := range s.later {
-		if attr := content.Attributes[name]; attr != nil {
-			d.notYet(attr.NameRange, fmt.Sprintf("%q in %s", name, s.what))
-			delete(content.Attributes, name)
+	for i := range s.Attrs {
+		a := &s.Attrs[i]
+		attr := content.Attributes[a.Name]
+		if attr == nil {
+			if a.Required {
+				d.error(body.MissingItemRange(), "Missing required argument", "%s", a.missing(s.what()))
+			}
+			continue
+		}
+		d.examples[attr] = a.Example
+		if d.later(s, a.Name) {
+			d.notYet(attr.NameRange, fmt.Sprintf("%q in %s", a.Name, s.what()))
 		}
 	}
-	for _, header := range s.laterBlocks {
-		for _, block := range content.Blocks.OfType(header.Type) {
-			d.notYet(block.DefRange, fmt.Sprintf("%s blocks in %s", header.Type, s.what))
+	for _, block := range content.Blocks {
+		if d.later(s, block.Type) {
+			d.notYet(block.DefRange, fmt.Sprintf("%s blocks in %s", block.Type, s.what()))
 		}
 	}
 	return content
 }
 
-func (s shape) expected() string {
-	var names []string
-	names = append(append(names, s.required...), s.optional...)
-	for _, b := range s.blocks {
-		names = append(names, b.Type+" {}")
+// explain puts what the library found wrong with a body into words for who wrote it.
+func (s *BlockSpec) explain(diag *hcl.Diagnostic) {
+	problem, typ, _ := strings.Cut(diag.Summary, " for ")
+	switch b := s.block(typ); {
+	case b != nil && (strings.HasPrefix(problem, "Missing ") || strings.HasPrefix(problem, "Extraneous label")):
+		diag.Summary, diag.Detail = "Wrong labels", fmt.Sprintf("%s begins like this: %s { … }", capital(b.what()), b.Header())
+	case !strings.HasPrefix(diag.Summary, "Unsupported "):
+	case strings.Contains(diag.Detail, "Did you mean"):
+	default:
+		_, rest, _ := strings.Cut(diag.Detail, `"`)
+		name, _, _ := strings.Cut(rest, `"`)
+		if where := s.elsewhere(name); where != "" {
+			diag.Detail += " " + where
+			return
+		}
+		diag.Detail += " " + s.expected()
 	}
-	if len(names) == 0 {
-		return "The block is to be left empty."
-	}
-	return "Expected here: " + strings.Join(names, ", ") + "."
 }
+
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 func (d *decoder) notYet(at hcl.Range, what string) {
 	d.error(at, "Not supported by this version", "This version of Bridge does not support %s. Take it out of the file.", what)
@@ -198,6 +199,14 @@ func (d *decoder) value(attr *hcl.Attribute, secret bool) (cty.Value, bool) {
 		return cty.NilVal, false
 	}
 	return v, v.IsWhollyKnown()
+}
+
+// example is the declared one of an attribute, or any of its type.
+func (d *decoder) example(attr *hcl.Attribute, otherwise string) string {
+	if e := d.examples[attr]; e != "" {
+		return e
+	}
+	return otherwise
 }
 
 func (d *decoder) wrongType(attr *hcl.Attribute, want string, got cty.Value) {

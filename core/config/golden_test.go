@@ -20,9 +20,38 @@ func describe(kind string) *pluginv1.DescribeResponse {
 		list       = pluginv1.FieldType_FIELD_TYPE_STRING_LIST
 		expression = pluginv1.FieldType_FIELD_TYPE_EXPRESSION
 	)
+	secret := &pluginv1.Field{Name: "secret", Type: text, Secret: true}
 	switch kind {
 	case "ctproto":
 		return ctproto()
+	case "logux":
+		return &pluginv1.DescribeResponse{
+			Name: kind,
+			Roles: []*pluginv1.Role{
+				{Name: "server", Doc: "Logux clients", Auth: pluginv1.Auth_AUTH_IN_BAND},
+				{Name: "control", Doc: "back-ends", Auth: pluginv1.Auth_AUTH_OWN},
+				{Name: "backend", Doc: "an existing Logux server", Auth: pluginv1.Auth_AUTH_OWN},
+				{Name: "relay", Doc: "passes actions on", Auth: pluginv1.Auth_AUTH_OWN},
+			},
+			RouteConfig: []*pluginv1.Field{{Name: "control_secret", Type: text, Secret: true}, {Name: "control_mask", Type: list}, secret},
+		}
+	case "mesh":
+		const whole = pluginv1.FieldType_FIELD_TYPE_INT
+		return &pluginv1.DescribeResponse{
+			Name: kind,
+			Roles: []*pluginv1.Role{
+				{Name: "api", Doc: "back-ends", Auth: pluginv1.Auth_AUTH_HANDSHAKE},
+				{Name: "client", Doc: "end users", Auth: pluginv1.Auth_AUTH_HANDSHAKE},
+			},
+			Config:      []*pluginv1.Field{{Name: "topic_size", Type: whole}, {Name: "max_topics", Type: whole}},
+			RouteConfig: []*pluginv1.Field{{Name: "topic", Type: expression}, {Name: "token", Type: expression}},
+		}
+	case "chat":
+		return &pluginv1.DescribeResponse{
+			Name:   kind,
+			Roles:  []*pluginv1.Role{{Doc: "clients", Auth: pluginv1.Auth_AUTH_OWN, Transports: []pluginv1.Transport{pluginv1.Transport_TRANSPORT_WEBSOCKET, pluginv1.Transport_TRANSPORT_TCP}}},
+			Config: []*pluginv1.Field{{Name: "database", Type: text}, {Name: "signup", Type: pluginv1.FieldType_FIELD_TYPE_BOOL}},
+		}
 	case "needsrole":
 		return &pluginv1.DescribeResponse{Name: kind, Roles: []*pluginv1.Role{
 			{Name: "server", Doc: "Logux clients"}, {Name: "control", Doc: "back-ends"},
@@ -58,7 +87,12 @@ func describe(kind string) *pluginv1.DescribeResponse {
 func setTestEnv(t *testing.T) {
 	t.Helper()
 	t.Setenv("BRIDGE_TEST_SECRET", "hunter2-from-the-environment")
+	t.Setenv("BRIDGE_TEST_LONG_SECRET", "hunter2-hunter2-hunter2-hunter2-of-the-environment")
 	t.Setenv("BRIDGE_TEST_EMPTY", "")
+	t.Setenv("BRIDGE_TEST_HASH", "$2b$10$"+strings.Repeat("hunter2", 8)[:53])
+	for _, name := range []string{"LOGUX_CONTROL_SECRET", "BRIDGE_HOOK_SECRET", "BRIDGE_CLUSTER_SECRET"} {
+		t.Setenv(name, "hunter2-of-"+name)
+	}
 }
 
 // TestBadFiles compares what an operator reads about each file of testdata/bad with the text beside

@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -30,7 +31,9 @@ func masked(src []byte, filename string, secret []hcl.Range) []byte {
 			(secretName(string(tokens[i].Bytes)) || tokens[i+2].Type == hclsyntax.TokenOBrace && string(tokens[i].Bytes) == "token") {
 			end := valueEnd(tokens, i+2)
 			for j := i + 2; j < end; j++ {
-				maskToken(out, tokens, j)
+				if !ofUser(tokens, i, j) {
+					maskToken(out, tokens, j)
+				}
 			}
 			i = end - 1
 		}
@@ -82,7 +85,7 @@ func maskLines(out, src []byte) {
 }
 
 // continues returns what ends a value that begins in a line at the given offset; nil when it ends
-// with the line.
+// with the line. That brackets are closed there means nothing: what closes them may be the fault.
 func continues(line []byte, at int) func([]byte) bool {
 	depth := 0
 	for _, c := range line[at:] {
@@ -107,7 +110,7 @@ func continues(line []byte, at int) func([]byte) bool {
 			return closes(next)
 		}
 	}
-	if depth <= 0 && len(bytes.TrimSpace(line[at:])) > 0 {
+	if value := bytes.TrimSpace(line[at:]); depth <= 0 && len(value) > 0 && value[0] != '[' && value[0] != '{' {
 		return nil
 	}
 	return closes
@@ -139,11 +142,10 @@ func secretName(name string) bool {
 			return true
 		}
 	}
-	if name == "key" || strings.HasSuffix(name, "_key") {
+	if name == "key" || strings.HasSuffix(name, "_key") || nearest.Distance(name, "password") <= 2 {
 		return true
 	}
-	return nearest.Distance(name, "secret") <= 2 || nearest.Distance(name, "tokens") <= 1 ||
-		nearest.Distance(name, "password") <= 2 || name == "users"
+	return slices.ContainsFunc(secretNames, func(s string) bool { return nearest.Distance(name, s) <= len(s)/3 })
 }
 
 // valueEnd returns the index of the token that ends the value which begins at i: a newline outside
@@ -171,6 +173,13 @@ func valueEnd(tokens hclsyntax.Tokens, i int) int {
 		}
 	}
 	return i
+}
+
+// ofUser reports whether the token at j is the name of an attribute of a user, in the value of `users`
+// at i: that is shown, since it says nothing of the user.
+func ofUser(tokens hclsyntax.Tokens, i, j int) bool {
+	return string(tokens[i].Bytes) == "users" && tokens[j].Type == hclsyntax.TokenIdent &&
+		slices.Contains(userAttrs, string(tokens[j].Bytes)) && j+1 < len(tokens) && tokens[j+1].Type == hclsyntax.TokenEqual
 }
 
 func maskToken(out []byte, tokens hclsyntax.Tokens, i int) {

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -9,50 +8,54 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-var referenceExamples = map[string]string{
-	"auth":     "auth.static.dev",
-	"listener": "listener.public",
-	"upstream": "upstream.logux.app",
-}
-
 // reference resolves an attribute that refers to a block of that type. what is nil when it is
 // absent, wrong, or refers to a block that is broken.
 func (d *decoder) reference(attr *hcl.Attribute, root string) (ref string, what any) {
 	if attr == nil {
 		return "", nil
 	}
-	t, diags := hcl.AbsTraversalForExpr(attr.Expr)
+	return d.refer(attr.Expr, attr, root)
+}
+
+// refer resolves one reference in an attribute to a block of one of the types.
+func (d *decoder) refer(e hcl.Expression, attr *hcl.Attribute, roots ...string) (ref string, what any) {
+	t, diags := hcl.AbsTraversalForExpr(e)
 	if diags.HasErrors() {
-		d.notReference(attr, root)
+		d.notReference(e, attr)
 		return "", nil
 	}
 	parts := []string{t.RootName()}
 	for _, p := range t[1:] {
 		a, ok := p.(hcl.TraverseAttr)
 		if !ok {
-			d.notReference(attr, root)
+			d.notReference(e, attr)
 			return "", nil
 		}
 		parts = append(parts, a.Name)
 	}
 	ref = strings.Join(parts, ".")
-	if root == "auth" && ref == "auth.none" {
+	meant := slices.Contains(roots, parts[0])
+	if ref == "auth.none" && meant {
 		return ref, nil
 	}
-	if what, ok := d.refs[ref]; ok && parts[0] == root {
+	if what, ok := d.refs[ref]; ok && meant {
 		return ref, what
 	}
+	root := roots[0]
+	if meant {
+		root = parts[0]
+	}
 	switch known := d.known(root); {
-	case parts[0] != root && slices.Contains(referenceRoots, parts[0]):
-		d.error(attr.Expr.Range(), "Wrong reference", "%q refers to %s, as %s; %s is something else.",
-			attr.Name, article(root), referenceExamples[root], ref)
-	case parts[0] == root && len(known) == 0 && root != "auth":
-		d.error(attr.Expr.Range(), "Unresolved reference", "There is no %s, and no other %s in this file.", ref, root)
+	case !meant && slices.Contains(referenceRoots, parts[0]):
+		d.error(e.Range(), "Wrong reference", "%q refers to %s, as %s; %s is something else.",
+			attr.Name, article(strings.Join(roots, " or ")), d.example(attr, ""), ref)
+	case meant && len(known) == 0 && root != "auth":
+		d.error(e.Range(), "Unresolved reference", "There is no %s, and no other %s in this file.", ref, root)
 	default:
-		if root == "auth" {
+		if root == "auth" && len(roots) == 1 {
 			known = append(known, "auth.none")
 		}
-		d.error(attr.Expr.Range(), "Unresolved reference", "There is no %s.%s", ref, suggest(ref, known, "There are"))
+		d.error(e.Range(), "Unresolved reference", "There is no %s.%s", ref, suggest(ref, known, "There are"))
 	}
 	return ref, nil
 }
@@ -76,12 +79,12 @@ func (d *decoder) known(root string) []string {
 	return refs
 }
 
-func (d *decoder) notReference(attr *hcl.Attribute, root string) {
-	example := referenceExamples[root]
-	if v, diags := attr.Expr.Value(nil); !diags.HasErrors() && !v.IsNull() && v.Type() == cty.String {
+func (d *decoder) notReference(e hcl.Expression, attr *hcl.Attribute) {
+	example := d.example(attr, "")
+	if v, diags := e.Value(nil); !diags.HasErrors() && !v.IsNull() && v.Type() == cty.String {
 		if _, ok := d.refs[v.AsString()]; ok {
 			example = v.AsString()
 		}
 	}
-	d.error(attr.Expr.Range(), "Invalid reference", "%q needs a reference, written without quotes: %s.", attr.Name, fmt.Sprintf("%s = %s", attr.Name, example))
+	d.error(e.Range(), "Invalid reference", "%q needs a reference, written without quotes: %s = %s.", attr.Name, attr.Name, example)
 }

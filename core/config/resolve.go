@@ -22,22 +22,26 @@ type fields struct {
 // which the host knows; nil when the Diagnostics have errors. The request holds secrets in the
 // clear and must not be logged.
 //
-// It is not safe for concurrent use on one Plugin.
+// It sets Auth, LocalOnly and Token of the routes; from a second call on, with the same description,
+// it changes nothing, so that they may be read meanwhile. It is not safe for concurrent use on one
+// Plugin.
 func (p *Plugin) Resolve(described *pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, *Diagnostics) {
 	p.fields = fields{plugin: described.GetConfig(), route: described.GetRouteConfig()}
 	d := newDecoder(p.src)
 	var secret []hcl.Range
-	exposed := slices.ContainsFunc(p.Routes, func(r *Route) bool { return !r.Listener.Loopback() })
+	exposed := slices.ContainsFunc(p.Routes, func(r *Route) bool { return r.Listener.exposed() })
 
 	b := &configBlock{d: d, block: p.config, plugin: p, fields: p.fields.plugin, at: p.Range, exposed: exposed}
 	request := &pluginv1.ConfigureRequest{Label: p.Label, Config: b.json()}
 	secret = append(secret, b.secret...)
 	for _, r := range p.Routes {
-		d.role(p, r, described.GetRoles())
+		role := d.role(p, r, described.GetRoles())
+		d.clients(r, role)
 		b := &configBlock{
-			d: d, block: r.config, plugin: p, route: r, fields: p.fields.route, at: r.Range, exposed: !r.Listener.Loopback(),
+			d: d, block: r.config, plugin: p, route: r, fields: p.fields.route, at: r.Range, exposed: r.Listener.exposed(),
 		}
 		route := &pluginv1.RouteConfig{Id: r.ID, Path: r.Path, Role: r.Role, Config: b.json(), Auth: r.Auth != nil}
+		d.token(r, role, p.fields.route)
 		if r.Upstream != nil {
 			route.Upstream = r.Upstream.Kind
 		}
@@ -49,46 +53,6 @@ func (p *Plugin) Resolve(described *pluginv1.DescribeResponse) (*pluginv1.Config
 		return nil, found
 	}
 	return request, found
-}
-
-// role checks a route's role and whether its clients are known to somebody.
-func (d *decoder) role(p *Plugin, r *Route, roles []*pluginv1.Role) {
-	if len(roles) == 0 {
-		roles = []*pluginv1.Role{{}}
-	}
-	var role *pluginv1.Role
-	var names, lines []string
-	for _, candidate := range roles {
-		if candidate.GetName() == r.Role {
-			role = candidate
-		}
-		if name := candidate.GetName(); name != "" {
-			names = append(names, name)
-			lines = append(lines, fmt.Sprintf("%q (%s)", name, candidate.GetDoc()))
-		}
-	}
-	switch {
-	case role != nil:
-	case r.roleAttr == nil:
-		d.error(r.Range, "Missing role", "A route of plugin %q needs a role, one of: %s.", p.Label, strings.Join(lines, ", "))
-		return
-	case len(names) == 0:
-		d.error(r.roleAttr.Expr.Range(), "Unknown role", "Plugin %q has no roles. Leave \"role\" out.", p.Label)
-		return
-	default:
-		d.error(r.roleAttr.Expr.Range(), "Unknown role", "Plugin %q has no role %q.%s", p.Label, r.Role, suggest(r.Role, names, "Roles"))
-		return
-	}
-	switch {
-	case r.Auth != nil || r.AuthNone || role.GetAuth() == pluginv1.Auth_AUTH_OWN:
-	case r.Listener.Loopback():
-		d.warn(r.Range, "Route without auth",
-			"Everybody on this machine can connect. Add auth = auth.none if that is meant; beyond loopback the route needs \"auth\".")
-	default:
-		d.error(r.Range, "Route without auth",
-			"The listener %q at %s is open to others, and nobody says who they are. Add \"auth\", or auth = auth.none for everybody.",
-			r.Listener.Name, r.Listener.Address)
-	}
 }
 
 // configBlock is a plugin's own block, or one of a route, with the fields that the plugin described.
@@ -112,10 +76,10 @@ func (b *configBlock) what() string {
 
 // json returns the values as a JSON object with a member for each field, sorted.
 func (b *configBlock) json() []byte {
-	s := shape{what: b.what()}
+	s := &BlockSpec{Type: "config", title: b.what()}
 	for _, f := range b.fields {
-		if !slices.Contains(s.optional, f.GetName()) {
-			s.optional = append(s.optional, f.GetName())
+		if s.attr(f.GetName()) == nil {
+			s.Attrs = append(s.Attrs, AttrSpec{Name: f.GetName(), Example: f.GetExample()})
 		}
 	}
 	var attrs hcl.Attributes
@@ -170,15 +134,8 @@ func (b *configBlock) maskSlips() {
 
 func (b *configBlock) absent(f *pluginv1.Field) json.RawMessage {
 	if f.GetRequired() {
-		text := fmt.Sprintf("%q must be set in %s", f.GetName(), b.what())
-		if f.GetDoc() != "" {
-			text += ": " + strings.TrimSuffix(f.GetDoc(), ".")
-		}
-		text += "."
-		if f.GetExample() != "" {
-			text += fmt.Sprintf(" Example: %s = %s", f.GetName(), f.GetExample())
-		}
-		b.d.error(b.at, "Missing required argument", "%s", text)
+		a := AttrSpec{Name: f.GetName(), Doc: f.GetDoc(), Example: f.GetExample()}
+		b.d.error(b.at, "Missing required argument", "%s", a.missing(b.what()))
 	}
 	if f.GetDefaultJson() == "" {
 		return json.RawMessage("null")

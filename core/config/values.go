@@ -1,9 +1,10 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
-	"net"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -153,7 +154,7 @@ func (d *decoder) texts(attr *hcl.Attribute, into *[]string) bool {
 	}
 	list, ok := textList(v)
 	if !ok {
-		d.wrongType(attr, `a list of texts, such as ["a", "b"]`, v)
+		d.wrongType(attr, "a list of texts, such as "+d.example(attr, `["a", "b"]`), v)
 		return false
 	}
 	*into = list
@@ -243,21 +244,55 @@ func (d *decoder) duplicateKeys(pairs []hcl.KeyValuePair, table string, secret b
 	}
 }
 
-// address takes a host and a port.
-func (d *decoder) address(attr *hcl.Attribute, into *string) bool {
+// filled takes text that is not empty.
+func (d *decoder) filled(attr *hcl.Attribute, into *string) bool {
+	if !d.text(attr, into) {
+		return false
+	}
+	if *into == "" {
+		d.error(attr.Expr.Range(), "Invalid value", "%q must not be empty.", attr.Name)
+		return false
+	}
+	return true
+}
+
+var ratePattern = regexp.MustCompile(`^([0-9]{1,9})/(s|m|h)$`)
+
+// rate takes text such as "100/s".
+func (d *decoder) rate(attr *hcl.Attribute, into *Rate) {
 	var s string
 	if !d.text(attr, &s) {
-		return false
+		return
 	}
-	host, port, err := net.SplitHostPort(s)
-	n, perr := strconv.ParseUint(port, 10, 16)
-	if err != nil || perr != nil || strings.ContainsAny(host, " /\t") {
-		d.error(attr.Expr.Range(), "Invalid address",
-			`%q needs a host and a port, such as "127.0.0.1:6789", or ":6789" for all addresses of this machine.`, attr.Name)
-		return false
+	m := ratePattern.FindStringSubmatch(s)
+	if m == nil || strings.Trim(m[1], "0") == "" {
+		d.error(attr.Expr.Range(), "Invalid rate", `%q needs so many in a second, a minute or an hour, such as "100/s", "5/m" or "1000/h".`, attr.Name)
+		return
 	}
-	*into = net.JoinHostPort(host, strconv.FormatUint(n, 10))
-	return true
+	into.Count, _ = strconv.Atoi(m[1])
+	into.Per = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[m[2]]
+}
+
+// readable takes the path of a file that can be read now.
+func (d *decoder) readable(attr *hcl.Attribute, into *string) {
+	var s string
+	if !d.filled(attr, &s) {
+		return
+	}
+	path := d.src.path(s)
+	f, err := os.Open(path)
+	if err == nil {
+		var info os.FileInfo
+		if info, err = f.Stat(); err == nil && info.IsDir() {
+			err = &os.PathError{Op: "open", Path: path, Err: errors.New("is a folder")}
+		}
+		_ = f.Close()
+	}
+	if err != nil {
+		d.error(attr.Expr.Range(), "File not readable", "%q needs a file. Reading it says: %s.", attr.Name, err)
+		return
+	}
+	*into = path
 }
 
 // weak are secrets that are no secret.
@@ -292,10 +327,10 @@ func (d *decoder) secrets(attr *hcl.Attribute, exposed bool) []redact.Secret {
 	for _, s := range list {
 		switch {
 		case s == "":
-			d.error(attr.Expr.Range(), "Empty secret", "%q is empty. A secret has no default: make one up, long and random.", attr.Name)
+			d.error(attr.Expr.Range(), "Empty secret", "%q is empty. A secret has no default: make up one that is long and random.", attr.Name)
 		case exposed && slices.Contains(weak, strings.ToLower(s)):
 			d.error(attr.Expr.Range(), "Weak secret",
-				"%q is a word that everybody tries first. Beyond this machine it must be long and random.", attr.Name)
+				"%q is a word that everybody tries first. Make up one that is long and random: openssl rand -base64 48.", attr.Name)
 		default:
 			out = append(out, redact.Secret(s))
 		}

@@ -1,0 +1,7 @@
+listener "public" {
+  address = "127.0.0.1:6789"
+}
+
+auth "jwt" "site" {
+  issuer = "https://id.example/"
+}
