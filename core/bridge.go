@@ -9,14 +9,15 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/protocol-bridge/bridge/core/admin"
-	"github.com/protocol-bridge/bridge/core/auth"
 	"github.com/protocol-bridge/bridge/core/config"
 	"github.com/protocol-bridge/bridge/core/listen"
 	"github.com/protocol-bridge/bridge/core/pluginhost"
 	"github.com/protocol-bridge/bridge/core/route"
 	"github.com/protocol-bridge/bridge/core/session"
-	"github.com/protocol-bridge/bridge/core/upstream"
+	"github.com/protocol-bridge/bridge/internal/expr"
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
 )
 
@@ -35,15 +36,18 @@ type Options struct {
 
 // bridge is a running configuration.
 type bridge struct {
-	cfg       *config.Config
-	opt       Options
-	log       *slog.Logger
-	engine    *Engine
-	auths     map[*config.Auth]auth.Backend
-	upstreams map[*config.Upstream]upstream.Pool
-	listeners []*listener
-	admin     *admin.Server
-	draining  atomic.Bool
+	cfg      *config.Config
+	opt      Options
+	log      *slog.Logger
+	engine   *Engine
+	backends *backends
+	metrics  *prometheus.Registry
+	admin    *admin.Server
+	draining atomic.Bool
+
+	routesMu  sync.Mutex                                             // guards what follows, and the making of tables
+	listeners []*listener                                            // written once, by start
+	entries   map[*config.Plugin]map[*config.Listener][]*route.Entry // of plugins that said what they are
 }
 
 type listener struct {
@@ -60,24 +64,40 @@ func (e *ConfigError) Error() string { return e.Diagnostics.Error() }
 // Run serves a configuration until ctx ends, then drains, and returns nil. An error means that it
 // could not start; a fault of the configuration is a [ConfigError].
 func Run(ctx context.Context, cfg *config.Config, opt Options) error {
-	b := &bridge{cfg: cfg, opt: opt, log: opt.Logger}
-	b.engine = NewEngine(EngineConfig{Logger: opt.Logger, Version: opt.Version})
-	err := b.start(ctx)
-	if err == nil {
-		b.wait(ctx)
-		b.drain()
+	b, err := newBridge(cfg, opt)
+	defer b.stop()
+	if err != nil {
+		return err
 	}
-	b.stop()
-	return err
+	if err := b.start(ctx); err != nil {
+		return err
+	}
+	b.wait(ctx)
+	b.drain()
+	return nil
+}
+
+// newBridge makes everything that needs no port and no process; it is to be stopped, also after an
+// error.
+func newBridge(cfg *config.Config, opt Options) (*bridge, error) {
+	b := &bridge{
+		cfg: cfg, opt: opt, log: opt.Logger, metrics: prometheus.NewRegistry(),
+		entries: make(map[*config.Plugin]map[*config.Listener][]*route.Entry),
+	}
+	var err error
+	b.backends, err = newBackends(cfg, opt, b.metrics)
+	b.engine = NewEngine(EngineConfig{
+		Logger: opt.Logger, Version: opt.Version, Channels: channelBlocks(cfg), Mirrors: b.backends.mirrors,
+	})
+	return b, err
 }
 
 // Validate checks a configuration with the plugins' own blocks: it starts the plugins, and opens no
 // port.
 func Validate(ctx context.Context, cfg *config.Config, opt Options) error {
-	b := &bridge{cfg: cfg, opt: opt, log: opt.Logger}
-	b.engine = NewEngine(EngineConfig{Logger: opt.Logger, Version: opt.Version})
+	b, err := newBridge(cfg, opt)
 	defer b.stop()
-	if err := b.makeBackends(); err != nil {
+	if err != nil {
 		return err
 	}
 	return errors.Join(b.tryPlugins(ctx)...)
@@ -101,9 +121,6 @@ func (b *bridge) wait(ctx context.Context) {
 
 // start brings everything up in order; what an error leaves half done, stop undoes.
 func (b *bridge) start(ctx context.Context) error {
-	if err := b.makeBackends(); err != nil {
-		return err
-	}
 	if err := b.startPlugins(ctx); err != nil {
 		return err
 	}
@@ -112,7 +129,10 @@ func (b *bridge) start(ctx context.Context) error {
 	}
 	addresses := make(map[string]string)
 	if a := b.cfg.Admin; a != nil {
-		b.admin = admin.New(admin.Config{Address: a.Address, Logger: b.log, Plugins: b.pluginStatus, Ready: b.ready})
+		b.admin = admin.New(admin.Config{
+			Address: a.Address, Logger: b.log, Plugins: b.pluginStatus, Ready: b.ready,
+			Metrics: b.metrics, Authorize: b.backends.adminAuth(a),
+		})
 		if err := b.admin.Listen(); err != nil {
 			return err
 		}
@@ -135,35 +155,6 @@ func (b *bridge) serve(name string, serve func() error) {
 	if err := serve(); err != nil && !b.draining.Load() {
 		b.log.Error("listener ended", "listener", name, "err", err)
 	}
-}
-
-func (b *bridge) makeBackends() error {
-	b.auths = make(map[*config.Auth]auth.Backend)
-	for _, a := range b.cfg.Auths {
-		var tokens []auth.Token
-		for _, t := range a.Static.Tokens {
-			tokens = append(tokens, auth.Token{Token: t.Token.Reveal(), UserID: t.UserID})
-		}
-		b.auths[a] = auth.NewStatic(a.Ref(), tokens)
-	}
-	b.upstreams = make(map[*config.Upstream]upstream.Pool)
-	for _, u := range b.cfg.Upstreams {
-		if u.Logux == nil {
-			b.upstreams[u] = upstream.NewDev()
-			continue
-		}
-		l := u.Logux
-		pool, err := upstream.NewLogux(upstream.LoguxConfig{
-			Name: u.Ref(), URL: l.URL, Secret: l.Secrets[0].Reveal(), Version: l.Version,
-			ConnectTimeout: l.ConnectTimeout, Timeout: l.Timeout, IdleTimeout: l.IdleTimeout,
-			MaxConnections: l.MaxConnections, Logger: b.log,
-		})
-		if err != nil {
-			return fmt.Errorf("upstream %s: %w", u.Ref(), err)
-		}
-		b.upstreams[u] = pool
-	}
-	return nil
 }
 
 // startPlugins starts all plugins side by side. One that cannot start is tried again and does not
@@ -207,90 +198,21 @@ func (b *bridge) startPlugin(ctx context.Context, p *config.Plugin) error {
 			}
 			return req, nil
 		},
-		Complain: func(list []*pluginv1.Complaint) error { return &ConfigError{p.Complaints(list)} },
+		Complain:  func(list []*pluginv1.Complaint) error { return &ConfigError{p.Complaints(list)} },
+		Described: func(d *pluginv1.DescribeResponse) { b.describe(p, d) },
 	}
 	for _, r := range p.Routes {
-		er := Route{ID: r.ID, Path: r.Path, Channels: r.Channels}
+		er := Route{ID: r.ID, Path: r.Path, Channels: r.Channels, Token: func() *expr.Expr { return r.Token }}
 		if r.Auth != nil {
-			er.Auth = b.auths[r.Auth]
+			er.Auth = b.backends.auths[r.Auth]
 		}
 		if r.Upstream != nil {
-			er.Upstream = b.upstreams[r.Upstream]
+			er.Upstream = b.backends.upstreams[r.Upstream]
 		}
 		spec.Routes = append(spec.Routes, er)
 	}
 	return b.engine.AddPlugin(ctx, spec)
 }
-
-// startListeners binds all addresses. Routes of plugins that could not be asked what they are serve
-// WebSocket, and answer 503 until the plugin is there.
-func (b *bridge) startListeners() error {
-	for _, lc := range b.cfg.Listeners {
-		l := &listener{cfg: lc}
-		var entries []*route.Entry
-		for _, p := range b.cfg.Plugins {
-			desc := b.engine.Plugin(p.Label).Description()
-			for _, r := range p.Routes {
-				if r.Listener == lc {
-					entries = append(entries, routeEntries(p, r, desc)...)
-				}
-			}
-		}
-		table, err := route.New(entries)
-		if err != nil {
-			return fmt.Errorf("routes of listener %q: %w", lc.Name, err)
-		}
-		l.routes.Store(table)
-		l.server = listen.New(listen.Config{Name: lc.Name, Address: lc.Address, Routes: &l.routes, Logger: b.log}, opener{b.engine})
-		if err := l.server.Listen(); err != nil {
-			return err
-		}
-		b.listeners = append(b.listeners, l)
-	}
-	return nil
-}
-
-// maxBody is how large a request's body may be; what is more than a frame is streamed.
-const maxBody = 64 << 20
-
-func routeEntries(p *config.Plugin, r *config.Route, desc *pluginv1.DescribeResponse) []*route.Entry {
-	base := route.Entry{
-		ID: r.ID, Plugin: p.Label, Role: r.Role, MaxFrame: r.Limits.MaxFrame, MaxBinary: r.Limits.MaxBinary,
-		MaxBody: maxBody, WebSocket: true,
-	}
-	if base.MaxFrame == 0 {
-		base.MaxFrame = int64(desc.GetMaxFrameBytes())
-	}
-	for _, role := range desc.GetRoles() {
-		if role.GetName() == r.Role && len(role.GetTransports()) > 0 {
-			base.WebSocket = false
-			for _, t := range role.GetTransports() {
-				base.WebSocket = base.WebSocket || t == pluginv1.Transport_TRANSPORT_WEBSOCKET
-				base.HTTP = base.HTTP || t == pluginv1.Transport_TRANSPORT_HTTP
-			}
-		}
-	}
-	var list []*route.Entry
-	for _, path := range append([]string{r.Path}, r.Also...) {
-		e := base
-		e.Path = path
-		list = append(list, &e)
-	}
-	return list
-}
-
-// opener is the engine as listeners see it.
-type opener struct{ engine *Engine }
-
-func (o opener) Open(_ *route.Entry, info *session.Info, t session.Transport) (*session.Session, error) {
-	return o.engine.Open(info, t)
-}
-
-func (o opener) OpenRequest(_ *route.Entry, info *session.Info, body []byte, streamed bool, w session.ResponseWriter) (*session.Session, error) {
-	return o.engine.OpenRequest(info, body, streamed, w)
-}
-
-func (o opener) Ready(e *route.Entry) bool { return o.engine.Ready(e.ID) }
 
 func (b *bridge) pluginStatus() []admin.PluginStatus {
 	var list []admin.PluginStatus
@@ -347,9 +269,7 @@ func (b *bridge) stop() {
 			b.log.Warn("connections are cut off", "listener", l.cfg.Name, "err", err)
 		}
 	}
-	for _, u := range b.upstreams {
-		u.Close()
-	}
+	b.backends.close()
 	if b.admin != nil {
 		b.admin.Close()
 	}

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/protocol-bridge/bridge/core/access"
 	"github.com/protocol-bridge/bridge/core/actor"
 	"github.com/protocol-bridge/bridge/core/auth"
 	"github.com/protocol-bridge/bridge/core/hub"
@@ -23,6 +24,7 @@ import (
 	"github.com/protocol-bridge/bridge/core/session"
 	"github.com/protocol-bridge/bridge/core/upstream"
 	"github.com/protocol-bridge/bridge/internal/expr"
+	"github.com/protocol-bridge/bridge/internal/quiet"
 	"github.com/protocol-bridge/bridge/internal/snowflake"
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
 )
@@ -33,6 +35,10 @@ type EngineConfig struct {
 	Clock   actor.Clock  // nil: the system's
 	Node    uint16       // number of this node, 0 to 1023
 	Version string       // of the core, for plugins' logs
+	// Channels are the channel blocks of bridge.hcl.
+	Channels []access.Block
+	// Mirrors are the upstreams that get what is published here.
+	Mirrors []Mirror
 }
 
 // Route is one route of a plugin as the engine sees it.
@@ -42,7 +48,10 @@ type Route struct {
 	Auth     auth.Backend  // nil: none
 	Upstream upstream.Pool // nil: none
 	Channels *expr.Expr    // of an authenticated session; nil: none
-	Limits   session.Limits
+	// Token returns what finds the token of a client that authenticates at the handshake, or nil. It is
+	// asked for once, when the plugin has been configured first; nil: there is none.
+	Token  func() *expr.Expr
+	Limits session.Limits
 }
 
 // PluginSpec is one plugin block.
@@ -51,23 +60,30 @@ type PluginSpec struct {
 	Launcher pluginhost.Launcher
 	Routes   []Route
 	// Configure makes the plugin's configuration from what it described.
-	Configure    func(*pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, error)
-	Complain     func([]*pluginv1.Complaint) error
+	Configure func(*pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, error)
+	Complain  func([]*pluginv1.Complaint) error
+	// Described is called once, when the plugin has said what it is and before it serves; nil: nobody
+	// wants to know.
+	Described    func(*pluginv1.DescribeResponse)
 	EventTimeout time.Duration // 0: 10 s
 	Standby      bool
 }
 
 // Engine is a node without its sockets. It is safe for concurrent use.
 type Engine struct {
-	cfg    EngineConfig
-	log    *slog.Logger
-	hub    *hub.Hub
-	ids    *snowflake.Generator
-	claims claims
+	cfg      EngineConfig
+	log      *slog.Logger
+	hub      *hub.Hub
+	ids      *snowflake.Generator
+	claims   claims
+	expiries expiries
+	rules    atomic.Pointer[access.Rules]
+	quiet    quiet.Limiter // for what strangers can cause
 
-	mu      sync.RWMutex
+	mu      sync.RWMutex // guards what follows
 	plugins []*attached
 	routes  map[string]*routeState
+	owners  []access.Owner
 }
 
 // attached is a plugin joined to the engine: the host of its steps.
@@ -83,7 +99,8 @@ var _ pluginhost.Host = (*attached)(nil)
 type routeState struct {
 	Route
 	plugin *attached
-	limits *session.Limits
+	limits *session.Limits // set once the plugin has described itself
+	token  *expr.Expr      // likewise
 }
 
 // NewEngine returns an engine without plugins.
@@ -94,10 +111,12 @@ func NewEngine(cfg EngineConfig) *Engine {
 	if cfg.Clock == nil {
 		cfg.Clock = actor.SystemClock{}
 	}
-	return &Engine{
+	e := &Engine{
 		cfg: cfg, log: cfg.Logger, hub: hub.New(), ids: snowflake.New(cfg.Node, nil),
 		routes: make(map[string]*routeState),
 	}
+	e.rules.Store(access.New(cfg.Channels, nil))
+	return e
 }
 
 // AddPlugin starts a plugin and returns how its first start ended; unless that is a fault of the
@@ -111,7 +130,7 @@ func (e *Engine) AddPlugin(ctx context.Context, spec PluginSpec) error {
 		Configure: func(d *pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, error) {
 			req, err := spec.Configure(d)
 			if err == nil {
-				e.describe(a, d)
+				e.describe(a, d, spec.Described)
 			}
 			return req, err
 		},
@@ -126,10 +145,13 @@ func (e *Engine) AddPlugin(ctx context.Context, spec PluginSpec) error {
 	return a.Start(ctx)
 }
 
-// describe makes the plugin's part of the hub and the limits of its routes, at its first start.
-func (e *Engine) describe(a *attached, d *pluginv1.DescribeResponse) {
+// describe makes the plugin's part of the hub and what its routes need, at its first start.
+func (e *Engine) describe(a *attached, d *pluginv1.DescribeResponse, described func(*pluginv1.DescribeResponse)) {
 	if a.group.Load() != nil {
 		return
+	}
+	if described != nil {
+		described(d)
 	}
 	opt := hub.Options{Owns: d.GetOwns(), Reserved: d.GetReserved()}
 	if d.GetEncodes() {
@@ -148,7 +170,12 @@ func (e *Engine) describe(a *attached, d *pluginv1.DescribeResponse) {
 			l.WindowBytes = int(d.GetWindowBytes())
 		}
 		r.limits = session.NewLimits(l)
+		if r.Token != nil {
+			r.token = r.Token()
+		}
 	}
+	e.owners = append(e.owners, access.Owner{Plugin: a.Label(), Prefixes: d.GetOwns()})
+	e.rules.Store(access.New(e.cfg.Channels, e.owners))
 	e.mu.Unlock()
 	a.group.Store(e.hub.Group(a.Label(), opt)) // last: from now on it serves
 }
@@ -165,22 +192,23 @@ var ErrNoRoute = errors.New("no such route")
 // ErrNotReady is returned while a plugin has not described itself.
 var ErrNotReady = errors.New("plugin is not ready")
 
-// Open makes the session of a fresh connection on a route.
-func (e *Engine) Open(info *session.Info, t session.Transport) (*session.Session, error) {
+// Open makes the session of a fresh connection on a route. who is nil where clients authenticate
+// later, or not at all.
+func (e *Engine) Open(info *session.Info, who *session.Admission, t session.Transport) (*session.Session, error) {
 	r, err := e.serving(info.Route)
 	if err != nil {
 		return nil, err
 	}
-	return r.plugin.OpenSession(info, t, r.limits), nil
+	return r.plugin.OpenSession(info, who, t, r.limits), nil
 }
 
 // OpenRequest makes the session of a plain request on a route. With streamed the body follows.
-func (e *Engine) OpenRequest(info *session.Info, body []byte, streamed bool, w session.ResponseWriter) (*session.Session, error) {
+func (e *Engine) OpenRequest(info *session.Info, who *session.Admission, body []byte, streamed bool, w session.ResponseWriter) (*session.Session, error) {
 	r, err := e.serving(info.Route)
 	if err != nil {
 		return nil, err
 	}
-	return r.plugin.OpenRequest(info, w, r.limits, body, streamed), nil
+	return r.plugin.OpenRequest(info, who, w, r.limits, body, streamed), nil
 }
 
 func (e *Engine) serving(route string) (*routeState, error) {

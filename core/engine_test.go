@@ -132,7 +132,7 @@ func startVerbs(t *testing.T) func() *caller {
 	}
 	return func() *caller {
 		w := &wireless{frames: make(chan string, 100)}
-		s, err := e.Open(&session.Info{Route: "r", RemoteAddress: "127.0.0.1:1"}, w)
+		s, err := e.Open(&session.Info{Route: "r", RemoteAddress: "127.0.0.1:1"}, nil, w)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -222,7 +222,7 @@ func TestVariants(t *testing.T) {
 
 func TestNoRoute(t *testing.T) {
 	e := NewEngine(EngineConfig{})
-	if _, err := e.Open(&session.Info{Route: "nowhere"}, &wireless{}); err == nil || e.Ready("nowhere") {
+	if _, err := e.Open(&session.Info{Route: "nowhere"}, nil, &wireless{}); err == nil || e.Ready("nowhere") {
 		t.Errorf("open on no route: %v", err)
 	}
 }

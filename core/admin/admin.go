@@ -4,6 +4,7 @@
 //
 //	GET /health       200 while the process lives
 //	GET /ready        200, or 503 with the reasons
+//	GET /metrics      in the form that Prometheus reads
 //	GET /api/plugins  a list of [PluginStatus]
 package admin
 
@@ -19,6 +20,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // PluginStatus is an element of GET /api/plugins.
@@ -36,8 +40,13 @@ type PluginStatus struct {
 
 // Config is what a [Server] needs.
 type Config struct {
-	// Address is host:port of the loopback; port 0 takes a free one.
+	// Address is host:port, of the loopback unless Authorize is set; port 0 takes a free one.
 	Address string
+	// Authorize says whether a request for anything but /health and /ready is served: by 200, or by the
+	// status of its refusal, 401, 403 or 503. It may block. nil: everybody who reaches the address may.
+	Authorize func(*http.Request) int
+	// Metrics are what /metrics shows; nil: nothing.
+	Metrics prometheus.Gatherer
 	Logger  *slog.Logger // nil: nothing is logged
 	// Plugins lists the plugins; nil: there are none. It is called by several goroutines.
 	Plugins func() []PluginStatus
@@ -76,13 +85,14 @@ func New(cfg Config) *Server {
 // ErrNotLoopback is why [Server.Listen] refuses an address.
 var ErrNotLoopback = errors.New("the admin address is open to other machines and has no auth; use 127.0.0.1")
 
-// Listen binds the address. One beyond the loopback is refused with [ErrNotLoopback].
+// Listen binds the address. One beyond the loopback is refused with [ErrNotLoopback] where nobody says
+// who may ask.
 func (s *Server) Listen() error {
 	addr, err := net.ResolveTCPAddr("tcp", s.cfg.Address)
 	if err != nil {
 		return fmt.Errorf("admin address %q: %w", s.cfg.Address, err)
 	}
-	if !addr.IP.IsLoopback() {
+	if !addr.IP.IsLoopback() && s.cfg.Authorize == nil {
 		return fmt.Errorf("admin address %q: %w", s.cfg.Address, ErrNotLoopback)
 	}
 	ln, err := net.ListenTCP("tcp", addr)
@@ -142,28 +152,57 @@ func (s *Server) Close() {
 }
 
 func (s *Server) handler() http.Handler {
-	routes := map[string]http.HandlerFunc{
-		"/health":      s.health,
-		"/ready":       s.ready,
-		"/api/plugins": s.plugins,
-	}
+	open := map[string]http.HandlerFunc{"/health": s.health, "/ready": s.ready}
+	routes := map[string]http.HandlerFunc{"/metrics": s.metrics().ServeHTTP, "/api/plugins": s.plugins}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
-		serve := routes[r.URL.Path]
+		serve, anybody := open[r.URL.Path]
+		if !anybody {
+			serve = routes[r.URL.Path]
+		}
 		switch {
 		case serve == nil:
 			http.Error(w, "not found", http.StatusNotFound)
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			h.Set("Allow", "GET, HEAD")
 			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
-		case strings.HasPrefix(r.URL.Path, "/api/") && !loopbackName(r.Host):
+		case !anybody && s.cfg.Authorize == nil && !loopbackName(r.Host):
 			// A page of another site that had its own name point here.
 			http.Error(w, "ask for this by a loopback address", http.StatusForbidden)
+		case !anybody && !s.authorized(w, r):
 		default:
 			serve(w, r)
 		}
+	})
+}
+
+// authorized answers the request itself when it is not.
+func (s *Server) authorized(w http.ResponseWriter, r *http.Request) bool {
+	if s.cfg.Authorize == nil {
+		return true
+	}
+	status := s.cfg.Authorize(r)
+	switch status {
+	case http.StatusOK:
+		return true
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", `Basic realm="bridge", charset="UTF-8"`)
+	case http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "1")
+	}
+	http.Error(w, strings.ToLower(http.StatusText(status)), status)
+	return false
+}
+
+func (s *Server) metrics() http.Handler {
+	var all prometheus.Gatherer = prometheus.Gatherers{}
+	if s.cfg.Metrics != nil {
+		all = s.cfg.Metrics
+	}
+	return promhttp.HandlerFor(all, promhttp.HandlerOpts{
+		ErrorLog: slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError,
 	})
 }
 

@@ -100,7 +100,7 @@ func (in *Instance) perform(a *Actor, head *actor.Event, c *wire.Command, s *ses
 	host := p.cfg.Host
 	switch c.Kind {
 	case wire.Publish:
-		host.Publish(a.author(s), c.Cold.(*pluginv1.Publish), &in.dirty)
+		_, _ = host.Publish(a.author(s), c.Cold.(*pluginv1.Publish), &in.dirty) // a refusal is the host's to log
 		return
 	case wire.Encode:
 		m := head.Cold.(*pluginv1.Message)

@@ -95,6 +95,7 @@ func (p *Plugin) execute(ctx context.Context, c *call) {
 func (c *call) run(ctx context.Context) {
 	host := c.actor.plugin.cfg.Host
 	var count uint64
+	var err error
 	switch t := c.msg.GetTarget().(type) {
 	case *pluginv1.Call_Ask:
 		host.Ask(ctx, &c.info, t.Ask, c.emit)
@@ -104,12 +105,14 @@ func (c *call) run(ctx context.Context) {
 		return
 	case *pluginv1.Call_Publish:
 		var dirty session.Dirty
-		count = uint64(host.Publish(c.actor.author(c.info.Session), t.Publish, &dirty))
+		var n int
+		n, err = host.Publish(c.actor.author(c.info.Session), t.Publish, &dirty)
+		count = uint64(n)
 		dirty.Flush()
 	case *pluginv1.Call_Act:
-		count = host.Act(t.Act)
+		count, err = host.Act(c.actor.author(c.info.Session), t.Act)
 	case *pluginv1.Call_Select:
-		count = host.Select(t.Select)
+		count, err = host.Select(c.actor.author(c.info.Session), t.Select)
 	default:
 		if c.claim == nil || c.info.Session == nil {
 			c.emit(&pluginv1.Answer{Last: true, Outcome: pluginv1.Outcome_OUTCOME_ERROR})
@@ -120,6 +123,10 @@ func (c *call) run(ctx context.Context) {
 			outcome = pluginv1.Outcome_OUTCOME_OK
 		}
 		c.emit(&pluginv1.Answer{Last: true, Outcome: outcome})
+		return
+	}
+	if err != nil {
+		c.emit(&pluginv1.Answer{Last: true, Outcome: pluginv1.Outcome_OUTCOME_DENIED, Reason: err.Error()})
 		return
 	}
 	c.emit(&pluginv1.Answer{Last: true, Outcome: pluginv1.Outcome_OUTCOME_OK, Count: count})

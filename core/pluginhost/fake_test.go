@@ -292,19 +292,20 @@ func newFakeHost() *fakeHost {
 	return &fakeHost{asked: make(map[[3]uint64]int), ended: make(map[uint64]int), gone: make(map[uint64]int)}
 }
 
-func (h *fakeHost) Join(_ *session.Session, channel string) {
+func (h *fakeHost) Join(_ *session.Session, channel string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.joined = append(h.joined, channel)
+	return true
 }
 
 func (h *fakeHost) Leave(*session.Session, string) {}
 
-func (h *fakeHost) Publish(_ *session.Identity, pub *pluginv1.Publish, _ *session.Dirty) int {
+func (h *fakeHost) Publish(_ *session.Identity, pub *pluginv1.Publish, _ *session.Dirty) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.published = append(h.published, string(pub.GetContent().GetPayload()))
-	return 1
+	return 1, nil
 }
 
 func (h *fakeHost) Encoded([]string, []*pluginv1.Variant, *session.Dirty) {
@@ -312,7 +313,7 @@ func (h *fakeHost) Encoded([]string, []*pluginv1.Variant, *session.Dirty) {
 	defer h.mu.Unlock()
 	h.encoded++
 }
-func (h *fakeHost) Opened(*session.Session) {}
+func (h *fakeHost) Opened(*session.Session, *session.Admission) []string { return nil }
 
 func (h *fakeHost) Gone(s *session.Session) {
 	h.mu.Lock()
@@ -341,10 +342,10 @@ func (h *fakeHost) Ask(_ context.Context, info *CallInfo, ask *pluginv1.Ask, emi
 func (h *fakeHost) Authenticate(context.Context, *CallInfo, *pluginv1.Authenticate) *pluginv1.Answer {
 	return &pluginv1.Answer{Last: true, Outcome: pluginv1.Outcome_OUTCOME_OK}
 }
-func (h *fakeHost) Act(*pluginv1.Act) uint64                     { return 0 }
-func (h *fakeHost) Select(*pluginv1.Select) uint64               { return 0 }
-func (h *fakeHost) Claim(*session.Session, *pluginv1.Claim) bool { return true }
-func (h *fakeHost) Release(*session.Session, string)             {}
+func (h *fakeHost) Act(*session.Identity, *pluginv1.Act) (uint64, error)       { return 0, nil }
+func (h *fakeHost) Select(*session.Identity, *pluginv1.Select) (uint64, error) { return 0, nil }
+func (h *fakeHost) Claim(*session.Session, *pluginv1.Claim) bool               { return true }
+func (h *fakeHost) Release(*session.Session, string)                           {}
 
 // world is a plugin in a test with its host.
 type world struct {
@@ -388,7 +389,7 @@ type client struct {
 
 func (w *world) open() *client {
 	t := &fakeTransport{}
-	return &client{w.OpenSession(&session.Info{Route: "r"}, t, session.NewLimits(session.Limits{})), t}
+	return &client{w.OpenSession(&session.Info{Route: "r"}, nil, t, session.NewLimits(session.Limits{})), t}
 }
 
 func (c *client) say(text string) { c.Frame([]byte(text), false) }

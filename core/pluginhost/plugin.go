@@ -26,16 +26,17 @@ import (
 // Host does what the steps of one plugin ask for beyond their own actor. Its methods may be called by many goroutines;
 // those without a context do not block.
 type Host interface {
-	// Join and Leave change the channels of a session.
-	Join(s *session.Session, channel string)
+	// Join and Leave change the channels of a session. Join says whether it is a member now.
+	Join(s *session.Session, channel string) bool
 	Leave(s *session.Session, channel string)
 	// Publish delivers to everyone and returns how many sessions of this plugin got it. Sessions that
-	// have something to write are added to dirty.
-	Publish(author *session.Identity, pub *pluginv1.Publish, dirty *session.Dirty) int
+	// have something to write are added to dirty. An error says that no channel may be published to.
+	Publish(author *session.Identity, pub *pluginv1.Publish, dirty *session.Dirty) (int, error)
 	// Encoded delivers the form that the plugin gave to a message of another protocol.
 	Encoded(channels []string, variants []*pluginv1.Variant, dirty *session.Dirty)
-	// Opened is called with a new session before its first event.
-	Opened(s *session.Session)
+	// Opened is called with a new session before its first event, which says what channels Opened made
+	// it a member of. who is what an auth backend said before; nil: nothing yet.
+	Opened(s *session.Session, who *session.Admission) (channels []string)
 	// Gone is called once the session's connection is over, Ended when its last event was handled.
 	Gone(s *session.Session)
 	Ended(s *session.Session)
@@ -43,9 +44,10 @@ type Host interface {
 	Ask(ctx context.Context, info *CallInfo, ask *pluginv1.Ask, emit func(*pluginv1.Answer))
 	// Authenticate asks the route's auth backend and keeps the identity with the session.
 	Authenticate(ctx context.Context, info *CallInfo, req *pluginv1.Authenticate) *pluginv1.Answer
-	// Act and Select return how many sessions they reached.
-	Act(act *pluginv1.Act) uint64
-	Select(sel *pluginv1.Select) uint64
+	// Act and Select return how many sessions they reached, on behalf of by, which is nil where nobody
+	// in particular asks. An error says that it may not be done, for whoever asked.
+	Act(by *session.Identity, act *pluginv1.Act) (uint64, error)
+	Select(by *session.Identity, sel *pluginv1.Select) (uint64, error)
 	// Claim says whether the session now holds the name.
 	Claim(s *session.Session, claim *pluginv1.Claim) bool
 	Release(s *session.Session, name string)
@@ -155,19 +157,19 @@ func (p *Plugin) Ready() bool {
 	return p.desc != nil && !p.failing
 }
 
-// OpenSession makes a session and posts its Opened event.
-func (p *Plugin) OpenSession(info *session.Info, t session.Transport, limits *session.Limits) *session.Session {
-	s, a := p.newSession(info, t, limits)
+// OpenSession makes a session and posts its Opened event. who is nil where nobody was asked yet.
+func (p *Plugin) OpenSession(info *session.Info, who *session.Admission, t session.Transport, limits *session.Limits) *session.Session {
+	s, a, channels := p.newSession(info, who, t, limits)
 	e := actor.NewEvent(wire.Opened)
-	e.Cold = &pluginv1.Opened{Snapshot: a.openingSnapshot()}
+	e.Cold = &pluginv1.Opened{Snapshot: a.openingSnapshot(), Channels: channels}
 	a.post(e)
 	return s
 }
 
 // OpenRequest makes a session of a plain HTTP request and posts its Request event. With streamed the
 // body follows by Frame and Eof.
-func (p *Plugin) OpenRequest(info *session.Info, t session.Transport, limits *session.Limits, body []byte, streamed bool) *session.Session {
-	s, a := p.newSession(info, t, limits)
+func (p *Plugin) OpenRequest(info *session.Info, who *session.Admission, t session.Transport, limits *session.Limits, body []byte, streamed bool) *session.Session {
+	s, a, _ := p.newSession(info, who, t, limits)
 	e := actor.NewEvent(wire.Request)
 	e.Cold = &pluginv1.Request{Snapshot: a.openingSnapshot(), Body: append([]byte(nil), body...), Streamed: streamed}
 	e.Source, e.Size = s, len(body)
@@ -176,12 +178,15 @@ func (p *Plugin) OpenRequest(info *session.Info, t session.Transport, limits *se
 	return s
 }
 
-func (p *Plugin) newSession(info *session.Info, t session.Transport, limits *session.Limits) (*session.Session, *Actor) {
+func (p *Plugin) newSession(info *session.Info, who *session.Admission, t session.Transport, limits *session.Limits) (*session.Session, *Actor, []string) {
 	a := &Actor{id: p.cfg.NewID(), kind: pluginv1.ActorKind_ACTOR_KIND_SESSION, route: info.Route, plugin: p}
 	a.session = session.New(a.id, info, t, a, limits)
-	p.cfg.Host.Opened(a.session)
+	if who != nil && who.Identity != nil {
+		a.session.SetIdentity(who.Identity)
+	}
+	channels := p.cfg.Host.Opened(a.session, who)
 	p.actors.put(a)
-	return a.session, a
+	return a.session, a, channels
 }
 
 func (a *Actor) openingSnapshot() *pluginv1.Snapshot {

@@ -1,0 +1,157 @@
+package core
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/protocol-bridge/bridge/core/auth"
+	"github.com/protocol-bridge/bridge/core/pluginhost"
+	"github.com/protocol-bridge/bridge/core/session"
+	"github.com/protocol-bridge/bridge/internal/expr"
+	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
+	neutral "github.com/protocol-bridge/bridge/upstream"
+)
+
+// authenticate asks a route's auth backend. Whatever the backend says, nobody comes in as somebody
+// else than they claimed to be.
+func (e *Engine) authenticate(ctx context.Context, r *routeState, info *session.Info, req *auth.Request) (auth.Answer, *session.Identity) {
+	req.Protocol, req.Route, req.RemoteAddress = r.plugin.Description().GetName(), r.Path, info.RemoteAddress
+	req.Opening = auth.Opening{Authorization: info.Header("authorization"), Cookie: info.Header("cookie")}
+	ans := r.Auth.Authenticate(ctx, req)
+	if ans.Outcome == neutral.OK && req.UserID != "" && ans.UserID != req.UserID {
+		ans = auth.Answer{Outcome: neutral.Denied, Reason: "Wrong credentials", Detail: "the client claimed to be another user"}
+	}
+	if ans.Detail != "" {
+		const shortest = 6 // what is shorter is part of other words
+		if len(req.Token) >= shortest {
+			ans.Detail = strings.ReplaceAll(ans.Detail, req.Token, "***") // a back-end may show what it was sent
+		}
+		e.log.Warn("client not authenticated", "route", r.ID, "auth", r.Auth.Realm(), "session", req.Session, "call", req.ID,
+			"outcome", ans.Outcome.String(), "detail", ans.Detail)
+	}
+	if ans.Outcome != neutral.OK {
+		return ans, nil
+	}
+	return ans, &session.Identity{Realm: r.Auth.Realm(), UserID: ans.UserID, Claims: ans.Claims, Within: ans.Within}
+}
+
+// Authenticate asks the route's auth backend who the session's client is, keeps the identity with
+// the session, and evaluates the route's channels for it.
+func (a *attached) Authenticate(ctx context.Context, info *pluginhost.CallInfo, req *pluginv1.Authenticate) *pluginv1.Answer {
+	e := a.engine
+	r, s := e.route(info.Route), info.Session
+	fail := func(o pluginv1.Outcome) *pluginv1.Answer { return &pluginv1.Answer{Last: true, Outcome: o} }
+	if r == nil || r.Auth == nil || s == nil {
+		e.log.Warn("authentication without an auth backend", "plugin", a.Label(), "route", info.Route)
+		return fail(pluginv1.Outcome_OUTCOME_UNAVAILABLE)
+	}
+	q := &auth.Request{
+		ID: callID(info), Session: strconv.FormatUint(s.ID, 10), Token: req.GetToken(), HasToken: req.GetHasToken(),
+		UserID: req.GetUserId(), Payload: req.GetPayload(), Subprotocol: req.GetSubprotocol(),
+	}
+	for _, h := range req.GetHeaders() {
+		q.Headers = append(q.Headers, auth.Field{Name: h.GetKey(), Value: string(h.GetValue())})
+	}
+	ans, id := e.authenticate(ctx, r, s.Info, q)
+	out := &pluginv1.Answer{Last: true, Outcome: pluginv1.Outcome(ans.Outcome), Reason: ans.Reason, Supported: ans.Supported}
+	if id == nil {
+		return out
+	}
+	channels, err := routeChannels(r, s, id)
+	if err != nil {
+		e.log.Warn("channels of the route cannot be evaluated", "route", r.ID, "session", s.ID, "err", err)
+		s.CloseWith(session.CloseInternal)
+		return fail(pluginv1.Outcome_OUTCOME_ERROR)
+	}
+	s.SetIdentity(id)
+	e.expiries.set(e.cfg.Clock, s, ans.Expires)
+	out.Channels = union(ans.Joins, channels)
+	out.Identity = pluginhost.IdentityProto(id)
+	return out
+}
+
+func union(a, b []string) []string {
+	var all []string
+	for _, c := range slices.Concat(a, b) {
+		if !slices.Contains(all, c) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// tokenCookie is where a browser may keep the token of a route that authenticates at the handshake.
+const tokenCookie = "token"
+
+// Admit asks the route's auth backend who a client is before its connection is taken. A route without
+// one lets everybody in. Where nobody is let in the admission is nil and the answer says why; an error
+// says that the route cannot be served now.
+func (e *Engine) Admit(ctx context.Context, info *session.Info) (*session.Admission, auth.Answer, error) {
+	r, err := e.serving(info.Route)
+	if err != nil {
+		return nil, auth.Answer{}, err
+	}
+	if r.Auth == nil {
+		return &session.Admission{}, auth.Answer{Outcome: neutral.OK}, nil
+	}
+	req := &auth.Request{ID: strconv.FormatUint(e.ids.Next(), 10)}
+	if req.Token, req.HasToken, err = handshakeToken(r, info); err != nil {
+		e.log.Info("token cannot be evaluated", "route", r.ID, "err", err)
+		return nil, auth.Answer{Outcome: neutral.Denied}, nil
+	}
+	ans, id := e.authenticate(ctx, r, info, req)
+	if id == nil {
+		return nil, ans, nil
+	}
+	return &session.Admission{Identity: id, Channels: ans.Joins, Expires: ans.Expires}, ans, nil
+}
+
+// handshakeToken is what the client shows: a bearer token, else what the route's expression finds,
+// else the cookie.
+func handshakeToken(r *routeState, info *session.Info) (token string, ok bool, err error) {
+	if scheme, rest, found := strings.Cut(info.Header("authorization"), " "); found && strings.EqualFold(scheme, "bearer") {
+		return strings.TrimSpace(rest), true, nil
+	}
+	if r.token != nil {
+		if token, ok, err = r.token.String(expr.Scope{"request": requestValue(info)}); ok || err != nil {
+			return token, ok, err
+		}
+	}
+	token, ok = cookie(info.Header("cookie"), tokenCookie)
+	return token, ok, nil
+}
+
+// cookie finds one by name, whatever the others look like; of several the first counts.
+func cookie(header, name string) (string, bool) {
+	for pair := range strings.SplitSeq(header, ";") {
+		if n, value, ok := strings.Cut(strings.TrimSpace(pair), "="); ok && n == name {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// welcome makes a session a member of the channels that its identity has, where it had one from the
+// start, and returns them.
+func (a *attached) welcome(s *session.Session, who *session.Admission) []string {
+	if who == nil || who.Identity == nil || s.Info.HTTP {
+		return nil
+	}
+	r := a.engine.route(s.Info.Route)
+	channels, err := routeChannels(r, s, who.Identity)
+	if err != nil {
+		a.engine.log.Warn("channels of the route cannot be evaluated", "route", r.ID, "session", s.ID, "err", err)
+		s.CloseWith(session.CloseInternal)
+		return nil
+	}
+	a.engine.expiries.set(a.engine.cfg.Clock, s, who.Expires)
+	var joined []string
+	for _, c := range union(who.Channels, channels) {
+		if a.Join(s, c) {
+			joined = append(joined, c)
+		}
+	}
+	return joined
+}

@@ -1,0 +1,161 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/protocol-bridge/bridge/core/config"
+	"github.com/protocol-bridge/bridge/core/listen"
+	"github.com/protocol-bridge/bridge/core/route"
+	"github.com/protocol-bridge/bridge/core/session"
+	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
+	neutral "github.com/protocol-bridge/bridge/upstream"
+)
+
+// startListeners binds all addresses. Routes of plugins that could not be asked what they are answer
+// 503 until the plugin is there.
+func (b *bridge) startListeners() error {
+	var listeners []*listener
+	for _, lc := range b.cfg.Listeners {
+		l := &listener{cfg: lc}
+		l.server = listen.New(listen.Config{
+			Name: lc.Name, Address: lc.Address, Routes: &l.routes, Logger: b.log,
+			Origins: lc.Origins, TrustedProxies: lc.TrustedProxies,
+		}, opener{b.engine})
+		listeners = append(listeners, l)
+	}
+	b.routesMu.Lock()
+	b.listeners = listeners
+	err := b.makeRoutesLocked()
+	b.routesMu.Unlock()
+	if err != nil {
+		return err
+	}
+	for _, l := range listeners {
+		if err := l.server.Listen(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeRoutesLocked makes the tables of all listeners from what is known of the plugins.
+func (b *bridge) makeRoutesLocked() error {
+	for _, l := range b.listeners {
+		var entries []*route.Entry
+		for _, p := range b.cfg.Plugins {
+			all, ok := b.entries[p]
+			if !ok {
+				all = pluginEntries(p, nil)
+			}
+			entries = append(entries, all[l.cfg]...)
+		}
+		table, err := route.New(entries)
+		if err != nil {
+			return fmt.Errorf("routes of listener %q: %w", l.cfg.Name, err)
+		}
+		l.routes.Store(table)
+	}
+	return nil
+}
+
+// describe takes note of what a plugin is, before it serves. One that could not be asked at the start
+// gets its routes now.
+func (b *bridge) describe(p *config.Plugin, d *pluginv1.DescribeResponse) {
+	b.routesMu.Lock()
+	defer b.routesMu.Unlock()
+	b.entries[p] = pluginEntries(p, d)
+	if err := b.makeRoutesLocked(); err != nil { // they were made from the same paths before
+		b.log.Error("routes are not made anew", "plugin", p.Label, "err", err)
+	}
+}
+
+// pluginEntries are the paths of a plugin; desc is nil while it has not said what it is.
+func pluginEntries(p *config.Plugin, desc *pluginv1.DescribeResponse) map[*config.Listener][]*route.Entry {
+	all := make(map[*config.Listener][]*route.Entry)
+	for _, r := range p.Routes {
+		all[r.Listener] = append(all[r.Listener], routeEntries(p, r, desc)...)
+	}
+	return all
+}
+
+// maxBody is how large a request's body may be; what is more than a frame is streamed.
+const maxBody = 64 << 20
+
+func routeEntries(p *config.Plugin, r *config.Route, desc *pluginv1.DescribeResponse) []*route.Entry {
+	base := route.Entry{
+		ID: r.ID, Plugin: p.Label, Role: r.Role, MaxFrame: r.Limits.MaxFrame, MaxBinary: r.Limits.MaxBinary,
+		MaxBody: maxBody, WebSocket: true,
+	}
+	if desc == nil {
+		base.HTTP = true // whatever comes is answered 503
+	} else {
+		base.LocalOnly = r.LocalOnly // known with the role
+	}
+	if base.MaxFrame == 0 {
+		base.MaxFrame = int64(desc.GetMaxFrameBytes())
+	}
+	for _, role := range desc.GetRoles() {
+		if role.GetName() == r.Role {
+			setRole(&base, role)
+		}
+	}
+	var list []*route.Entry
+	for _, path := range append([]string{r.Path}, r.Also...) {
+		e := base
+		e.Path = path
+		list = append(list, &e)
+	}
+	return list
+}
+
+func setRole(e *route.Entry, role *pluginv1.Role) {
+	e.Handshake = role.GetAuth() == pluginv1.Auth_AUTH_HANDSHAKE
+	if len(role.GetTransports()) == 0 {
+		return
+	}
+	e.WebSocket = slices.Contains(role.GetTransports(), pluginv1.Transport_TRANSPORT_WEBSOCKET)
+	e.HTTP = slices.Contains(role.GetTransports(), pluginv1.Transport_TRANSPORT_HTTP)
+}
+
+// opener is the engine as listeners see it.
+type opener struct{ engine *Engine }
+
+func (o opener) Admit(ctx context.Context, _ *route.Entry, info *session.Info) (*session.Admission, *listen.Refusal) {
+	who, ans, err := o.engine.Admit(ctx, info)
+	switch {
+	case err != nil:
+		return nil, &listen.Refusal{Status: http.StatusServiceUnavailable, Text: "try again later", RetryAfter: 1}
+	case who != nil:
+		return who, nil
+	case ans.Outcome == neutral.Denied || ans.Outcome == neutral.Other:
+		return nil, unauthorized(o.engine.route(info.Route).Auth.Realm(), ans.Reason)
+	}
+	return nil, &listen.Refusal{
+		Status: http.StatusServiceUnavailable, Text: "authentication is unavailable, try again later", RetryAfter: 1,
+	}
+}
+
+func unauthorized(realm, reason string) *listen.Refusal {
+	if reason == "" {
+		reason = "Wrong credentials"
+	}
+	challenge := "Bearer"
+	if strings.HasPrefix(realm, "basic.") {
+		challenge = `Basic realm="bridge", charset="UTF-8"`
+	}
+	return &listen.Refusal{Status: http.StatusUnauthorized, Text: reason, Challenge: challenge}
+}
+
+func (o opener) Open(_ *route.Entry, info *session.Info, who *session.Admission, t session.Transport) (*session.Session, error) {
+	return o.engine.Open(info, who, t)
+}
+
+func (o opener) OpenRequest(_ *route.Entry, info *session.Info, who *session.Admission, body []byte, streamed bool, w session.ResponseWriter) (*session.Session, error) {
+	return o.engine.OpenRequest(info, who, body, streamed, w)
+}
+
+func (o opener) Ready(e *route.Entry) bool { return o.engine.Ready(e.ID) }
