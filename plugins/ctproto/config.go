@@ -13,6 +13,7 @@ type RouteConfig struct {
 	Errors           string        `bridge:"errors,default=message,oneof=message|silent" doc:"whether a message that the back-end refused or failed at is answered with an error message, or with nothing as the original does"`
 	StrictPending    bool          `bridge:"strict_pending,default=false" doc:"close on a message sent while authorize is still being answered, as the original does, instead of holding it"`
 	StrictPayload    bool          `bridge:"strict_payload,default=false" doc:"refuse a payload that is null or an array"`
+	NotifyClosed     bool          `bridge:"notify_closed,default=false" doc:"ask the upstream, which must be of kind http, with the event closed when an authorized session ends"`
 }
 
 // Validate implements spec.Validator.

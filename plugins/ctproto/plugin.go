@@ -1,8 +1,10 @@
 package ctproto
 
 import (
+	"errors"
+	"strings"
+
 	"github.com/protocol-bridge/bridge/sdk"
-	"github.com/protocol-bridge/bridge/upstream/rawjson"
 )
 
 // Plugin translates CTProto. It keeps nothing.
@@ -23,21 +25,38 @@ func (p *Plugin) Describe() sdk.Info {
 		Name:         "ctproto",
 		Version:      "1.0.0",
 		StateVersion: 1,
-		Roles:        []sdk.Role{{Doc: "clients", Auth: sdk.AuthInBand, Transports: []sdk.Transport{sdk.WebSocket}}},
-		Reserved:     []string{"authorize", "error"},
-		RouteConfig:  new(RouteConfig),
-		Limits:       sdk.Limits{FrameBytes: 1 << 20},
+		Roles: []sdk.Role{
+			{Doc: "clients", Auth: sdk.AuthInBand, Transports: []sdk.Transport{sdk.WebSocket}},
+			{Name: roleAPI, Doc: "updates and closes from back-ends", Auth: sdk.AuthHandshake, Transports: []sdk.Transport{sdk.HTTP}},
+		},
+		Reserved:    []string{authorizeType, errorType},
+		RouteConfig: new(RouteConfig),
+		Limits:      sdk.Limits{FrameBytes: 1 << 20},
 	}
 }
 
 // Configure implements sdk.Configurer.
 func (p *Plugin) Configure(setup sdk.Setup) error {
+	var errs []error
 	for _, r := range setup.Routes {
+		complain := func(attribute, text string) {
+			errs = append(errs, &sdk.Complaint{Route: r.ID, Attribute: attribute, Text: text})
+		}
+		if r.Role == roleAPI {
+			if !strings.HasSuffix(strings.TrimSuffix(r.Path, "*"), "/") || r.Path == "/" {
+				complain("", "The path of an API ends in a slash: it serves what is below it.")
+			}
+			continue
+		}
 		if r.Upstream == "" {
-			return &sdk.Complaint{Route: r.ID, Text: "The route has no upstream: messages would go nowhere."}
+			complain("", "The route has no upstream: messages would go nowhere.")
+		}
+		if !r.Auth {
+			complain("", "The route has no auth: nobody could say who a client is that authorizes.")
+		}
+		if c, ok := r.Config.(*RouteConfig); ok && c.NotifyClosed && r.Upstream != "" && r.Upstream != "http" {
+			complain("notify_closed", "Only an upstream of kind http can be told.")
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
-
-func appendString(dst []byte, text string) []byte { return rawjson.AppendString(dst, text) }

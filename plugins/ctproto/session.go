@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/protocol-bridge/bridge/sdk"
+	"github.com/protocol-bridge/bridge/upstream/rawjson"
 )
 
 // Close codes of the protocol.
@@ -70,31 +71,56 @@ const (
 const (
 	authorizeTimer = "authorize"
 	authorizeType  = "authorize"
-	authorizeTag   = "authorize:" // before the message's id; longer than a message's own tag, which is its id
+	errorType      = "error"
 	messageQueue   = "messages"
 	// concurrency is how many messages of a session the back-end is asked at a time. The original
 	// has no bound, and clients tell responses apart by id.
 	concurrency = 8
 )
 
+// Tags of calls. That of a message is its id, so the others are not as long as one.
+const (
+	authorizeTag = "authorize:" // before the message's id
+	deliverTag   = "deliver"
+	closedTag    = "closed"
+)
+
 type session = sdk.Session[State]
 
 // Step implements sdk.Plugin.
 func (p *Plugin) Step(s *session, ev sdk.Event) error {
+	if s.Route().Role == roleAPI {
+		p.api(s, ev)
+		return nil
+	}
 	switch e := ev.(type) {
 	case sdk.Frame:
 		return p.frame(s, e)
 	case sdk.Answer:
-		if len(e.Tag) > idLength {
-			return p.authorized(s, e)
-		}
-		p.answered(s, e)
+		return p.answer(s, e)
 	case sdk.Opened:
 		s.Timer(authorizeTimer, config(s).AuthorizeTimeout)
 	case sdk.Timer:
 		if s.State.Phase == phaseNew {
 			s.Close(closeRequired)
 		}
+	case sdk.Closed:
+		if s.State.Phase == phaseAuthorized && config(s).NotifyClosed {
+			// Behind the session's messages that wait to be asked.
+			s.Call(sdk.Call{Tag: closedTag, Order: messageQueue, Parallel: concurrency, Target: sdk.Ask{Purpose: "closed"}})
+		}
+	}
+	return nil
+}
+
+func (p *Plugin) answer(s *session, a sdk.Answer) error {
+	switch {
+	case len(a.Tag) == idLength:
+		p.answered(s, a)
+	case len(a.Tag) > idLength:
+		return p.authorized(s, a)
+	case a.Tag == deliverTag && !a.OK():
+		s.Log().Warn("delivery refused", "outcome", int(a.Outcome), "reason", a.Reason)
 	}
 	return nil
 }
@@ -181,7 +207,7 @@ func authData(id *sdk.Identity) []byte {
 	case len(id.Claims) > 0:
 		return id.Claims
 	}
-	return append(appendString([]byte(`{"userId":`), id.UserID), '}')
+	return append(rawjson.AppendString([]byte(`{"userId":`), id.UserID), '}')
 }
 
 // hold keeps a message until the authorization is through.
@@ -219,8 +245,15 @@ func (p *Plugin) ask(s *session, m message) {
 	})
 }
 
-// answered is one element of what the back-end says to a message, whose id is the tag.
+// answered is one element of what the back-end says to a message, whose id is the tag. Memberships
+// come first, so that the session is there for what it is told of.
 func (p *Plugin) answered(s *session, a sdk.Answer) {
+	for _, channel := range a.Join {
+		s.Join(channel)
+	}
+	for _, channel := range a.Leave {
+		s.Leave(channel)
+	}
 	if !falsy(a.Payload) {
 		s.SendAppend(func(dst []byte) []byte { return appendResponse(dst, a.Tag, a.Payload) })
 	}
@@ -246,27 +279,4 @@ func failure(a sdk.Answer) string {
 		return "Service unavailable"
 	}
 	return "Internal error"
-}
-
-// deliver sends what a back-end wants delivered: to channels, or to the session that asked.
-func (p *Plugin) deliver(s *session, it *sdk.Item) {
-	switch {
-	case it.Type == authorizeType:
-		s.Log().Warn("back-end sent a message of a reserved type", "type", it.Type)
-	case len(it.Channels) > 0:
-		m := sdk.Message{Type: it.Type, Payload: it.Payload}
-		s.Publish(m, it.Channels...)
-	case len(it.Users)+len(it.Clients)+len(it.Nodes) == 0:
-		s.Send(appendUpdate(nil, it.Type, it.Payload))
-	}
-	if n := len(it.Users) + len(it.Clients) + len(it.Nodes); n > 0 {
-		// Users and clients of this protocol are reached by channels; nodes are of Logux alone.
-		s.Log().Debug("addressees other than channels are left out", "count", n)
-	}
-}
-
-// Encode implements sdk.Encoder: a message is a new one, with an id of its own for each receiver.
-func (p *Plugin) Encode(m sdk.Message) (sdk.OutFrame, error) {
-	frame, at := appendNew(nil, m.Type, m.Payload)
-	return sdk.OutFrame{Data: frame, Slots: []sdk.Slot{{At: at, RandomID: idLength}}}, nil
 }

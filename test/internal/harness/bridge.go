@@ -4,6 +4,7 @@ package harness
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,8 +43,13 @@ type Config struct {
 	// File is bridge.hcl but for data_dir, the listener "public" and the admin address, which Start
 	// writes.
 	File string
+	// LogLevel is info when empty.
+	LogLevel string
 	// Env is added to the environment, which otherwise has only PATH, HOME and TMPDIR.
 	Env []string
+	// Head replaces the beginning of bridge.hcl that Start writes. It must have a listener "public" and
+	// an admin block.
+	Head string
 	// Unready says that some plugin cannot serve, so that /ready is not waited for.
 	Unready bool
 	// Starting says that nothing is waited for.
@@ -61,16 +67,19 @@ func Start(t testing.TB, cfg Config) *Bridge {
 	}
 	b := &Bridge{t: t, dir: dir, ended: make(chan struct{})}
 	t.Cleanup(b.cleanup)
-	const head = "data_dir = \"data\"\n" +
+	head := "data_dir = \"data\"\n" +
 		"listener \"public\" {\n  address = \"127.0.0.1:0\"\n  default = true\n}\n" +
 		"admin {\n  address = \"127.0.0.1:0\"\n}\n"
+	if cfg.Head != "" {
+		head = cfg.Head
+	}
 	if err := os.WriteFile(filepath.Join(dir, "bridge.hcl"), []byte(head+cfg.File), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Mkdir(b.Tmp(), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	b.run(cfg.Env)
+	b.run(cfg)
 	if cfg.Starting {
 		return b
 	}
@@ -85,16 +94,16 @@ func Start(t testing.TB, cfg Config) *Bridge {
 	return b
 }
 
-func (b *Bridge) run(env []string) {
+func (b *Bridge) run(cfg Config) {
 	b.t.Helper()
 	out, err := os.Create(b.logFile())
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	defer out.Close()
-	b.cmd = exec.Command(Program("bridge"), "run", "--config", filepath.Join(b.dir, "bridge.hcl"), "--log-format", "json")
+	b.cmd = exec.Command(Program("bridge"), "run", "--config", filepath.Join(b.dir, "bridge.hcl"), "--log-format", "json", "--log-level", cmp.Or(cfg.LogLevel, "info"))
 	b.cmd.Stdout, b.cmd.Stderr = out, out
-	b.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + b.dir, "TMPDIR=" + b.Tmp()}, env...)
+	b.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + b.dir, "TMPDIR=" + b.Tmp()}, cfg.Env...)
 	// It goes when the tests go, however these end.
 	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := b.cmd.Start(); err != nil {
@@ -126,6 +135,13 @@ func (b *Bridge) Pid() int { return b.cmd.Process.Pid }
 
 // Address is where the public listener is.
 func (b *Bridge) Address() string { return b.addrs["public"] }
+
+// AddressOf is where a listener is, or the one called "admin".
+func (b *Bridge) AddressOf(listener string) string {
+	b.t.Helper()
+	Until(b.t, startLimit, "the bridge says where "+listener+" is", func() bool { return b.addresses()[listener] != "" })
+	return b.addresses()[listener]
+}
 
 // URL is that of a WebSocket path of the public listener.
 func (b *Bridge) URL(path string) string { return "ws://" + b.Address() + path }
