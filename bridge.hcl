@@ -9,6 +9,11 @@ listener "public" {
   default = true # for routes that name no listener
 }
 
+# Your back-end connects here: http://127.0.0.1:6781/ctproto/v1/updates
+listener "internal" {
+  address = "127.0.0.1:6781"
+}
+
 # For you: /health, /ready, /metrics and the API
 admin {
   address = "127.0.0.1:6780"
@@ -18,6 +23,12 @@ admin {
 # on a listener that others can reach it is refused.
 auth "static" "dev" {
   tokens = { good-token = "38" }
+}
+
+# Who may push: here the user "back-end" with the password "good-password". A hash of your own is made
+# by: htpasswd -nbBC 12 back-end PASSWORD | cut -d: -f2
+auth "basic" "ops" {
+  users = { back-end = "$2a$10$2nCjQA/tHseLLFEtFQEGS.3Rv3OpgB9dYf4Nk0XxmX7CS9kt/1uKm" }
 }
 
 # Whom messages go to. "dev" approves everything and sends back what it gets.
@@ -43,5 +54,10 @@ plugin "ctproto" {
       token             = payload.token # where an authorize message has the token
       errors            = "message"     # "silent" answers failed messages with nothing
     }
+  }
+  route "/ctproto/v1/" { # updates and closes, from your back-end
+    role     = "api"
+    auth     = auth.basic.ops
+    listener = listener.internal
   }
 }

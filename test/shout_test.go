@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -272,7 +273,7 @@ func TestShoutModule(t *testing.T) {
 	shoutFiles(t) // as in buildShout
 	for _, args := range [][]string{
 		{"vet", "-C", shoutDir, "./..."},
-		{"test", "-C", shoutDir, "-timeout", "120s", "./..."},
+		{"test", "-C", shoutDir, "-timeout", "120s", "-short=" + strconv.FormatBool(testing.Short()), "./..."},
 	} {
 		if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
 			t.Errorf("go %s: %v (when the versions in go.mod have changed: go mod tidy in %s)\n%s",

@@ -13,7 +13,7 @@ const (
 	maxAttempts = 100_000
 )
 
-// Attempts counts wrong attempts of the last 3 seconds under names, as of an address. It remembers
+// Attempts counts wrong attempts of the last 3 seconds under names, as that of an address. It remembers
 // 100,000 of them, whatever their names are. It is safe for concurrent use.
 type Attempts struct {
 	now  func() time.Time

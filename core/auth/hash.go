@@ -60,6 +60,7 @@ func parseBcrypt(text string) (passwordHash, error) {
 	return bcryptHash(text), nil
 }
 
+// matches looks at the first 72 bytes, as bcrypt does everywhere.
 func (h bcryptHash) matches(password string) bool {
 	return bcrypt.CompareHashAndPassword(h, []byte(password)) == nil
 }

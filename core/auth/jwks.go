@@ -50,7 +50,8 @@ type keySet struct {
 	fresh   time.Duration
 }
 
-// stale reports whether a new set is wanted, and over whether it is to be waited for.
+// stale reports whether a new set is to be fetched, and over whether that is to be waited for. Between
+// the two a busy server has a new one before anybody waits.
 func (s *keySet) stale(now time.Time) bool { return now.Sub(s.fetched) >= s.fresh*4/5 }
 func (s *keySet) over(now time.Time) bool  { return now.Sub(s.fetched) >= s.fresh }
 

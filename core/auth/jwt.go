@@ -43,16 +43,18 @@ type JWTConfig struct {
 // NewJWT returns a backend that knows its users by signed tokens (RFC 7519) of at most 16 KiB, in the
 // compact form. It is an [io.Closer].
 //
-// The key decides the family of algorithms: HS256, HS384, HS512 for secrets; RS and PS likewise for RSA
-// keys of 2048 to 8192 bits; ES256, ES384, ES512 by the curve; EdDSA for Ed25519. "none" is never taken, keys
-// that a token brings along (jku, jwk, x5u, x5c) are not looked at, crit and b64 are refused. A token
-// must have exp; nbf and iat count where they are there. A member that is there twice is refused.
+// The key decides the family of algorithms: HS256, HS384 and HS512 for secrets; RS and PS likewise for
+// RSA keys, which have 2048 to 8192 bits; ES256, ES384 or ES512 by the curve; EdDSA for Ed25519. "none"
+// is never taken. Keys that a token brings along (jku, jwk, x5u, x5c) are not looked at, crit and b64
+// are refused. A token must have exp; nbf and iat count where they are there. A name that is there
+// twice in an object is refused.
 //
 // The claims of its answers are those of the token, byte for byte.
 //
 // A JWK set is fetched with the first token that needs it, and kept for what its Cache-Control says,
-// 1 minute to 1 hour, or 10 minutes. While it cannot be had, old keys go on for 24 hours. A key id that
-// is not in it leads to another fetch, of which there is at most one in 10 seconds.
+// from 1 minute to 1 hour, or else 10 minutes. While it cannot be had, old keys go on for 24 hours. A
+// key that is not in it leads to another fetch, at most one in 10 seconds. Without keys to tell by, as
+// for a token that is younger than the set and has an unknown key, the answer is Unavailable.
 func NewJWT(cfg JWTConfig) (Backend, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now

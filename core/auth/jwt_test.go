@@ -1,9 +1,16 @@
 package auth
 
 import (
+	"bytes"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -206,10 +213,40 @@ func TestJWTConfigured(t *testing.T) {
 	}
 }
 
+// The forms of PEM in which one gets a public key.
+func TestJWTPublicKeyForms(t *testing.T) {
+	k, c := keysOfTests(), newClock()
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, &k.rsa.PublicKey, k.rsa)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forms := map[string][]byte{
+		"PKIX":        publicPEM(t, &k.rsa.PublicKey),
+		"PKCS #1":     pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY", Bytes: x509.MarshalPKCS1PublicKey(&k.rsa.PublicKey)}),
+		"certificate": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}),
+		"text before": append([]byte("a key:\r\n"), publicPEM(t, &k.rsa.PublicKey)...),
+		"JWK, spaces": []byte("\n " + publicJWK(t, &k.rsa.PublicKey, nil) + "\n"),
+	}
+	for name, text := range forms {
+		b := newJWT(t, JWTConfig{PublicKey: text, Now: c.now})
+		wantOutcome(t, name, b.Authenticate(t.Context(), withToken(sign(t, "RS256", k.rsa, "", claimsOf(c.now(), "38", "")))), upstream.OK)
+		wantOutcome(t, name+", another key", b.Authenticate(t.Context(), withToken(sign(t, "RS256", k.otherRSA, "", claimsOf(c.now(), "38", "")))), upstream.Denied)
+	}
+}
+
 func TestNewJWT(t *testing.T) {
 	k := keysOfTests()
 	public := publicPEM(t, &k.rsa.PublicKey)
 	private := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(k.rsa)})
+	p224, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x25519, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
 	const address = "https://user:hunter2@id.example/jwks.json"
 	tests := []struct {
 		name string
@@ -234,6 +271,10 @@ func TestNewJWT(t *testing.T) {
 		{"weak key", JWTConfig{PublicKey: publicPEM(t, k.weakRSA)}, "1024 bits"},
 		{"weak JWK", JWTConfig{PublicKey: []byte(keySetOf(publicJWKUnchecked(k.weakRSA, "w")))}, "no key that can verify"},
 		{"key for encryption", JWTConfig{PublicKey: []byte(publicJWK(t, &k.rsa.PublicKey, map[string]any{"use": "enc"}))}, `use "enc"`},
+		{"weak curve", JWTConfig{PublicKey: publicPEM(t, &p224.PublicKey)}, "elliptic curve"},
+		{"key for encryption, by its kind", JWTConfig{PublicKey: publicPEM(t, x25519.PublicKey())}, "none of RSA"},
+		{"very large key", JWTConfig{PublicKey: publicPEM(t, &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 8192), E: 65537})}, "8193 bits"},
+		{"many keys", JWTConfig{PublicKey: bytes.Repeat(public, maxKeys+1)}, "more than 100"},
 		{"broken JSON", JWTConfig{PublicKey: []byte(`{"keys":[`)}, "not valid JSON"},
 		{"empty set", JWTConfig{PublicKey: []byte(`{"keys":[]}`)}, "no key that can verify"},
 		{"broken PEM", JWTConfig{PublicKey: pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: []byte("x")})}, "PEM block"},

@@ -55,7 +55,7 @@ func (l *limited) Close() error {
 }
 
 func (l *limited) Authenticate(ctx context.Context, req *Request) Answer {
-	address, loopback := addressName(req.RemoteAddress)
+	address, loopback := AddressName(req.RemoteAddress)
 	if !loopback && l.wrong.Count(address) >= maxAddressAttempts {
 		return cannotTell("too many wrong attempts from this address")
 	}
@@ -83,8 +83,10 @@ func (l *limited) Authenticate(ctx context.Context, req *Request) Answer {
 	return ans
 }
 
-// addressName returns under what name a client's attempts count.
-func addressName(hostport string) (name string, loopback bool) {
+// AddressName returns under what name attempts from a client's host:port count, as with [Attempts]: an
+// IPv6 address stands for its /64, an IPv4-mapped one is IPv4, and what is no address stands for
+// itself. It also reports whether that is this machine.
+func AddressName(hostport string) (name string, loopback bool) {
 	a := clientAddress(hostport)
 	if !a.IsValid() {
 		return hostport, false

@@ -129,6 +129,14 @@ func (d *decoder) size(attr *hcl.Attribute, into *int64) {
 	*into = n
 }
 
+func tryOpen(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 var sizePattern = regexp.MustCompile(`^([0-9]{1,12}) ?(B|KiB|MiB|GiB)?$`)
 
 func parseSize(s string) (int64, bool) {
@@ -280,16 +288,19 @@ func (d *decoder) readable(attr *hcl.Attribute, into *string) {
 		return
 	}
 	path := d.src.path(s)
-	f, err := os.Open(path)
-	if err == nil {
-		var info os.FileInfo
-		if info, err = f.Stat(); err == nil && info.IsDir() {
-			err = &os.PathError{Op: "open", Path: path, Err: errors.New("is a folder")}
-		}
-		_ = f.Close()
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+	case info.IsDir():
+		err = errors.New("it is a folder")
+	case info.Mode().IsRegular(): // opening a pipe would take what is in it
+		err = tryOpen(path)
 	}
 	if err != nil {
-		d.error(attr.Expr.Range(), "File not readable", "%q needs a file. Reading it says: %s.", attr.Name, err)
+		if failed, ok := errors.AsType[*os.PathError](err); ok {
+			err = failed.Err
+		}
+		d.error(attr.Expr.Range(), "File not readable", "%q needs a file that can be read. Of %s the system says: %s.", attr.Name, path, err)
 		return
 	}
 	*into = path

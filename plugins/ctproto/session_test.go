@@ -16,6 +16,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestTranscripts(t *testing.T) {
+	t.Parallel() // it is waiting, mostly
 	plugintest.Run(t, New, "testdata/transcripts/*.txt", bothRoles())
 }
 

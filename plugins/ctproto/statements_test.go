@@ -22,28 +22,26 @@ func bothRoles() plugintest.Config {
 
 // TestStatements plays the testable statements of the specification, each by its number.
 func TestStatements(t *testing.T) {
+	t.Parallel() // it is waiting, mostly
 	plugintest.Run(t, New, "testdata/statements/*.txt", bothRoles())
 }
 
 // Statements that need real sockets, a real back-end or the original's client are tests of the binary;
 // one of a cluster waits for that.
 const (
-	elsewhere = "../../test/ctproto_test.go"
+	elsewhere = "../../test/ctproto*_test.go"
 	cluster   = 32
 )
 
 // TestEveryStatementIsATest: each number has a transcript here or a test of the binary.
 func TestEveryStatementIsATest(t *testing.T) {
-	binary, err := os.ReadFile(elsewhere)
-	if err != nil {
-		t.Fatal(err)
-	}
+	binary := sources(t, elsewhere)
 	for n := 1; n <= 36; n++ {
 		files, err := filepath.Glob(fmt.Sprintf("testdata/statements/%02d-*.txt", n))
 		if err != nil {
 			t.Fatal(err)
 		}
-		there := strings.Contains(string(binary), fmt.Sprintf("func TestCTProtoStatement%02d", n))
+		there := strings.Contains(binary, fmt.Sprintf("func TestCTProtoStatement%02d", n))
 		switch {
 		case n == cluster:
 			if there || len(files) > 0 {
@@ -55,6 +53,24 @@ func TestEveryStatementIsATest(t *testing.T) {
 			t.Errorf("statement %d is not tested", n)
 		}
 	}
+}
+
+// sources is the text of the files that match.
+func sources(t *testing.T, pattern string) string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	return all.String()
 }
 
 var withID = regexp.MustCompile(`"messageId":"([^"]*)"\}$`)
