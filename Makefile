@@ -35,7 +35,7 @@ short: ## run the tests that take no time
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME
 	@grep -rEo --include='*_test.go' '^func Fuzz\w+' . | sort | while IFS=: read -r file func; do \
-	  fuzz=($(GO) test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "$${file%/*}"); \
+	  fuzz=($(GO) test -C "$${file%/*}" -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x .); \
 	  echo "$${fuzz[*]}"; \
 	  "$${fuzz[@]}" </dev/null || "$${fuzz[@]}" </dev/null || exit 1; \
 	done
@@ -48,6 +48,7 @@ lint: ## check formatting, the wire and the code
 	$(TOOL) buf format --diff --exit-code
 	$(TOOL) buf breaking --against proto/released.binpb
 	$(TOOL) golangci-lint run ./...
+	cd examples/plugins/shout && $(GO) tool -modfile=$(CURDIR)/tools/go.mod golangci-lint run --config $(CURDIR)/.golangci.yml ./...
 
 .PHONY: fmt
 fmt: ## format the code

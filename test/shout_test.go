@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -31,15 +32,24 @@ const (
 // program is what an external plugin's block in bridge.hcl names.
 type program struct{ path, sum string }
 
+// built makes the example's program, once; it is removed with the harness' own.
+var built = sync.OnceValue(func() error {
+	path := harness.Program("shout")
+	if out, err := exec.Command("go", "build", "-C", shoutDir, "-o", path, ".").CombinedOutput(); err != nil {
+		return fmt.Errorf("build the example: %w\n%s", err, out)
+	}
+	return nil
+})
+
 // buildShout makes the example's program. It reads the sources itself as well: by that the go command
 // knows that results of before a change are not to be shown again.
 func buildShout(t *testing.T) program {
 	t.Helper()
 	shoutFiles(t)
-	path := filepath.Join(t.TempDir(), "shout")
-	if out, err := exec.Command("go", "build", "-C", shoutDir, "-o", path, ".").CombinedOutput(); err != nil {
-		t.Fatalf("build the example: %v\n%s", err, out)
+	if err := built(); err != nil {
+		t.Fatal(err)
 	}
+	path := harness.Program("shout")
 	return program{path, sumOf(t, path)}
 }
 
@@ -181,8 +191,12 @@ func TestShoutKilled(t *testing.T) {
 // Where bridge.hcl has the sum of another, the old one serves on.
 func TestShoutReplaced(t *testing.T) {
 	p := buildShout(t)
-	free := p
-	free.sum = ""
+	data, err := os.ReadFile(p.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.path = filepath.Join(t.TempDir(), "shout") // others still need the first
+	free := program{p.path, ""}
 	tests := []struct {
 		name     string
 		blocks   string
@@ -191,18 +205,14 @@ func TestShoutReplaced(t *testing.T) {
 		{"any program", strings.Replace(shoutBlocks(free), "  sha256  = \"\"\n", "", 1), true},
 		{"this program", shoutBlocks(p), false},
 	}
-	built, err := os.ReadFile(p.path)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, test := range tests { // not parallel: they have one file
 		t.Run(test.name, func(t *testing.T) {
-			install(t, p.path, built)
+			install(t, p.path, data)
 			b := harness.Start(t, harness.Config{File: test.blocks})
 			ada := shouter(t, b, "ada")
 			before := b.Plugin("shout").Pid
 
-			install(t, p.path, append(slices.Clip(built), "another"...))
+			install(t, p.path, append(slices.Clip(data), "another"...))
 			b.Signal(syscall.SIGHUP)
 			if test.replaced {
 				harness.Until(t, harness.AnswerLimit, "another process serves", func() bool {

@@ -2,6 +2,9 @@
 // thing was written, and every fault in it into a diagnostic with file, line, snippet and what was
 // expected, all at once.
 //
+// What may stand in the file is declared once ([Spec]): decoding, texts and docs/configuration.md come
+// from that.
+//
 // It has two steps. [Load] decodes what the core knows and keeps the `config` blocks of plugins as
 // they are. Once a plugin has described itself, [Plugin.Resolve] checks them against that and makes
 // what the plugin is configured with. What a plugin then complains about becomes a diagnostic by

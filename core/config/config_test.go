@@ -36,7 +36,7 @@ func TestRepositoryFile(t *testing.T) {
 	if diags.Len() != 0 {
 		t.Fatal(show(t, diags))
 	}
-	if len(c.Listeners) != 1 || c.Listeners[0].Address != "127.0.0.1:6789" || !c.Listeners[0].Default {
+	if c.Listeners[0].Address != "127.0.0.1:6789" || !c.Listeners[0].Default {
 		t.Errorf("listeners: %+v", c.Listeners)
 	}
 	if c.Admin.Address != "127.0.0.1:6780" || c.DataDir != "../../data" || c.Shutdown.Timeout != 30*time.Second {

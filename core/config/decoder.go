@@ -129,11 +129,14 @@ func (s *BlockSpec) explain(diag *hcl.Diagnostic) {
 	default:
 		_, rest, _ := strings.Cut(diag.Detail, `"`)
 		name, _, _ := strings.Cut(rest, `"`)
-		if where := s.elsewhere(name); where != "" {
-			diag.Detail += " " + where
-			return
+		where := s.elsewhere(name)
+		if strings.HasPrefix(diag.Summary, "Unsupported block") {
+			where = fileSpec.around(name)
 		}
-		diag.Detail += " " + s.expected()
+		if where == "" {
+			where = s.expected()
+		}
+		diag.Detail += " " + where
 	}
 }
 

@@ -9,16 +9,17 @@ import (
 )
 
 // makeHash ends texts about a hash of a password.
-const makeHash = " Make one with: htpasswd -nBC 12 NAME"
+const makeHash = " Make one with `htpasswd -nBC 12 NAME`: it is what comes behind the colon."
 
 const (
 	leastCost = 10
 	mostCost  = 16 // takes seconds, each time somebody logs in
 
 	leastMemory = 7 << 10 // KiB: less can be guessed in parallel too cheaply
-	mostMemory  = 1 << 20 // KiB: each log-in takes it
+	mostMemory  = 1 << 18 // KiB: each log-in takes it
 	mostTime    = 64
 	leastSalt   = 8
+	mostSalt    = 64
 	leastKey    = 16
 	mostKey     = 64
 )
@@ -62,8 +63,8 @@ func badArgon2id(parts []string) string {
 		n[i], _ = strconv.Atoi(parts[i])
 	}
 	memory, time, lanes := n[0], n[1], n[2]
-	salt, saltErr := base64.RawStdEncoding.DecodeString(parts[3])
-	key, keyErr := base64.RawStdEncoding.DecodeString(parts[4])
+	salt, saltErr := base64.RawStdEncoding.Strict().DecodeString(parts[3])
+	key, keyErr := base64.RawStdEncoding.Strict().DecodeString(parts[4])
 	switch {
 	case memory < leastMemory || memory > mostMemory:
 		return fmt.Sprintf("The memory of this argon2id hash is m=%d: it needs %d to %d, in KiB.", memory, leastMemory, mostMemory)
@@ -71,10 +72,10 @@ func badArgon2id(parts []string) string {
 		return fmt.Sprintf("The passes of this argon2id hash are t=%d: it needs 1 to %d.", time, mostTime)
 	case lanes < 1 || lanes > 255 || memory < 8*lanes:
 		return fmt.Sprintf("The lanes of this argon2id hash are p=%d: it needs 1 to 255, with 8 KiB for each.", lanes)
-	case saltErr != nil || len(salt) < leastSalt:
-		return fmt.Sprintf("The salt of this argon2id hash is broken or shorter than %d bytes.", leastSalt)
+	case saltErr != nil || len(salt) < leastSalt || len(salt) > mostSalt:
+		return fmt.Sprintf("The salt of this argon2id hash is broken, or not of %d to %d bytes.", leastSalt, mostSalt)
 	case keyErr != nil || len(key) < leastKey || len(key) > mostKey:
-		return fmt.Sprintf("This argon2id hash is broken: the hash itself needs %d to %d bytes.", leastKey, mostKey)
+		return fmt.Sprintf("The hash itself, at the end of this argon2id hash, is broken, or not of %d to %d bytes.", leastKey, mostKey)
 	}
 	return ""
 }

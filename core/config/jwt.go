@@ -33,7 +33,7 @@ func (d *decoder) jwtAuth(in *hcl.BodyContent, block *hcl.Block) *JWTAuth {
 	d.jwtKey(a, at, block)
 	d.filled(at["issuer"], &a.Issuer)
 	d.filled(at["audience"], &a.Audience)
-	d.algorithms(at["algorithms"], at["secret"] != nil, &a.Algorithms)
+	d.algorithms(at, &a.Algorithms)
 	if d.duration(at["leeway"], 0, &a.Leeway) && a.Leeway > longestLeeway {
 		d.error(at["leeway"].Expr.Range(), "Invalid duration", `"leeway" must be %s or less: it makes every token live longer.`, "10m")
 	}
@@ -75,29 +75,35 @@ func (d *decoder) jwtSecrets(attr *hcl.Attribute) []redact.Secret {
 	return secrets
 }
 
-// algorithms takes the names that a key of that sort can sign with.
-func (d *decoder) algorithms(attr *hcl.Attribute, hmac bool, into *[]string) {
+// algorithms takes the names that a key of the sort that is there can sign with.
+func (d *decoder) algorithms(at hcl.Attributes, into *[]string) {
 	var names []string
+	attr := at["algorithms"]
 	if !d.texts(attr, &names) {
 		return
 	}
 	if len(names) == 0 {
 		d.error(attr.Expr.Range(), "Empty list", `"algorithms" is empty, so that no token would do. Leave it out for those of the key.`)
 	}
-	allowed, other, sort := keyAlgorithms, hmacAlgorithms, "a public key"
-	if hmac {
+	var other []string
+	var sort string
+	allowed := slices.Concat(hmacAlgorithms, keyAlgorithms)
+	switch hmac, key := at["secret"] != nil, at["public_key_file"] != nil || at["jwks_url"] != nil; {
+	case hmac && !key:
 		allowed, other, sort = hmacAlgorithms, keyAlgorithms, "a secret"
+	case key && !hmac:
+		allowed, other, sort = keyAlgorithms, hmacAlgorithms, "a public key"
 	}
 	for i, name := range names {
-		at := elementRange(attr.Expr, i)
+		written := elementRange(attr.Expr, i)
 		switch {
 		case slices.Contains(allowed, name):
 		case strings.EqualFold(name, "none"):
-			d.error(at, "Algorithm without a signature", `With "none" anybody could write tokens for anybody. Bridge never takes it.`)
+			d.error(written, "Algorithm without a signature", `With "none" anybody could write tokens for anybody. Bridge never takes it.`)
 		case slices.Contains(other, name):
-			d.error(at, "Wrong algorithm", "%q does not go with %s. With it: %s.", name, sort, strings.Join(allowed, ", "))
+			d.error(written, "Wrong algorithm", "%q does not go with %s. With it: %s.", name, sort, strings.Join(allowed, ", "))
 		default:
-			d.error(at, "Unknown algorithm", "There is no algorithm %q.%s", name, suggest(name, allowed, "There are"))
+			d.error(written, "Unknown algorithm", "There is no algorithm %q.%s", name, suggest(name, allowed, "There are"))
 		}
 	}
 	*into = names

@@ -5,9 +5,11 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/hashicorp/hcl/v2"
 )
@@ -81,16 +83,27 @@ func parseOrigin(s string) (origin, why string) {
 		return "", "There is more than a scheme, a host and a port here. " + is
 	case strings.Count(rest, "*") > 1 || strings.Contains(rest, "*") && (!strings.HasPrefix(rest, "*.") || !strings.Contains(rest[2:], ".")):
 		return "", `A "*" stands only for the whole first part of a host of three parts or more, as in "https://*.example.com".`
-	case err != nil || u.Hostname() == "" || strings.HasSuffix(u.Host, ":"):
-		return "", fmt.Sprintf("The host of %q cannot be read. %s", s, is)
-	case strings.ContainsFunc(u.Hostname(), func(r rune) bool { return r <= ' ' || r > '~' }):
+	case strings.ContainsFunc(rest, func(r rune) bool { return r > unicode.MaxASCII }):
 		return "", fmt.Sprintf(`The host of %q has other letters than ASCII's. Browsers send such a host in the form that begins with "xn--": write that.`, s)
+	case err != nil || strings.HasSuffix(u.Host, ":") || !isHost(u.Host, u.Hostname()):
+		return "", fmt.Sprintf("The host of %q cannot be read. %s", s, is)
 	}
 	if port := u.Port(); scheme == "http" && port == "80" || scheme == "https" && port == "443" {
 		rest = strings.TrimSuffix(rest, ":"+port)
 	}
 	return scheme + "://" + strings.ToLower(rest), ""
 }
+
+// isHost reports whether name is the name of a host, or an address as it stands in brackets in host.
+func isHost(host, name string) bool {
+	if strings.HasPrefix(host, "[") {
+		a, err := netip.ParseAddr(name)
+		return err == nil && a.Is6() && a.Zone() == ""
+	}
+	return hostPattern.MatchString(name)
+}
+
+var hostPattern = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
 // address takes a host and a port.
 func (d *decoder) address(attr *hcl.Attribute, into *string) bool {

@@ -51,6 +51,8 @@ func (d *decoder) refer(e hcl.Expression, attr *hcl.Attribute, roots ...string) 
 			attr.Name, article(strings.Join(roots, " or ")), d.example(attr, ""), ref)
 	case meant && len(known) == 0 && root != "auth":
 		d.error(e.Range(), "Unresolved reference", "There is no %s, and no other %s in this file.", ref, root)
+	case slices.Contains(known, root+"."+ref):
+		d.error(e.Range(), "Unresolved reference", "There is no %s. Did you mean %q?", ref, root+"."+ref)
 	default:
 		if root == "auth" && len(roots) == 1 {
 			known = append(known, "auth.none")
@@ -86,5 +88,14 @@ func (d *decoder) notReference(e hcl.Expression, attr *hcl.Attribute) {
 			example = v.AsString()
 		}
 	}
-	d.error(e.Range(), "Invalid reference", "%q needs a reference, written without quotes: %s = %s.", attr.Name, attr.Name, example)
+	how := "a reference, written without quotes"
+	if list, diags := hcl.ExprList(e); !diags.HasErrors() {
+		how = "one reference, without brackets"
+		if len(list) == 1 {
+			if t, diags := hcl.AbsTraversalForExpr(list[0]); !diags.HasErrors() {
+				example = traversalText(t)
+			}
+		}
+	}
+	d.error(e.Range(), "Invalid reference", "%q needs %s: %s = %s.", attr.Name, how, attr.Name, example)
 }

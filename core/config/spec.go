@@ -141,7 +141,30 @@ func (s *BlockSpec) expected() string {
 	if len(names) == 0 {
 		return "The block is to be left empty."
 	}
-	return "Expected here: " + strings.Join(names, ", ") + "."
+	text := "Expected here: " + strings.Join(names, ", ") + "."
+	if b := s.block("config"); b != nil {
+		text += " What the plugin itself takes stands in config { … }."
+	}
+	return text
+}
+
+// around says in which blocks within s one of that type stands; empty: in none.
+func (s *BlockSpec) around(typ string) string {
+	var parents []string
+	var walk func(*BlockSpec)
+	walk = func(b *BlockSpec) {
+		if b.block(typ) != nil && b.Type != "" && !slices.Contains(parents, b.Type) {
+			parents = append(parents, b.Type)
+		}
+		for _, inner := range b.Blocks {
+			walk(inner)
+		}
+	}
+	walk(s)
+	if len(parents) == 0 {
+		return ""
+	}
+	return "They stand in " + strings.Join(parents, " and ") + " blocks."
 }
 
 // elsewhere says where an attribute belongs that is not one of s; empty when nowhere near.

@@ -18,7 +18,7 @@ var authSpec = &BlockSpec{
 			Type: "auth", Kind: "basic", Labels: []string{"KIND", "NAME"},
 			Doc: "Names and passwords of programs: for APIs and the admin address. A user is a hash, or a table with `password` (the hash), " +
 				"`roles` (of the protocol; all by default), `allow` (networks; everywhere by default), `channels` and `topics` (patterns; all by default, `[]` is none). " +
-				"`htpasswd -nBC 12 NAME` makes a hash.",
+				"`htpasswd -nBC 12 NAME` makes a hash, behind the colon.",
 			Example: `auth "basic" "ops" {
   users = {
     ops     = env("OPS_PASSWORD_HASH")
@@ -40,7 +40,7 @@ var authSpec = &BlockSpec{
 }`,
 			Attrs: []AttrSpec{
 				{Name: "secret", Type: "secret", Secret: true, Default: "none", Example: `env("JWT_SECRET")`, Doc: "shared with who signs: 32 bytes or more"},
-				{Name: "public_key_file", Type: "path", Default: "none", Example: `"site.pem"`, Doc: "public key of who signs, as PEM"},
+				{Name: "public_key_file", Type: "path", Default: "none", Example: `"site.pem"`, Doc: "public keys of who signs: PEM, a JWK or a JWK set"},
 				{Name: "jwks_url", Type: "URL", Default: "none", Example: `"https://id.example/jwks.json"`, Doc: "public keys of who signs, as a JWK set; https, but on this machine"},
 				{Name: "issuer", Type: "text", Default: "any", Example: `"https://id.example/"`, Doc: "what `iss` must be"},
 				{Name: "audience", Type: "text", Default: "any", Example: `"realtime"`, Doc: "what `aud` must hold"},

@@ -1,8 +1,13 @@
 package config
 
 import (
+	"encoding/base64"
+	"fmt"
 	"strings"
 	"testing"
+
+	"golang.org/x/crypto/argon2"
+	"golang.org/x/crypto/bcrypt"
 )
 
 func TestParseOrigin(t *testing.T) {
@@ -41,6 +46,10 @@ func TestParseOrigin(t *testing.T) {
 		"https://bücher.example":         "",
 		"https://app example":            "",
 		"https://app.example, https://x": "",
+		"https://a,b.example":            "",
+		"https://a$b.example":            "",
+		"https://[fe80::1%25eth0]":       "",
+		"https://[127.0.0.1]":            "",
 		"https://[::1":                   "",
 	}
 	for in, want := range tests {
@@ -87,33 +96,35 @@ func TestBadHash(t *testing.T) {
 	const salt, key = "c29tZXNhbHRzb21lc2FsdA", "aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMmh1bnQ"
 	argon := func(params string) string { return "$argon2id$v=19$" + params + "$" + salt + "$" + key }
 	tests := map[string]string{ // summary; empty: good
-		b("$2a$10$"):                 "",
-		b("$2b$12$"):                 "",
-		b("$2y$16$"):                 "",
-		b("$2y$09$"):                 "Weak hash",
-		b("$2y$04$"):                 "Weak hash",
-		b("$2y$17$"):                 "Slow hash",
-		b("$2y$31$"):                 "Slow hash",
-		b("$2x$12$"):                 "Broken hash",
-		b("$2y$1$"):                  "Broken hash",
-		b("$2y$12$") + "a":           "Broken hash",
-		b("$2y$12$") + "\n":          "Broken hash",
-		argon("m=65536,t=3,p=4"):     "",
-		argon("m=7168,t=5,p=1"):      "",
-		argon("m=1048576,t=1,p=255"): "",
-		argon("m=7167,t=5,p=1"):      "Weak or slow hash",
-		argon("m=99999999,t=1,p=1"):  "Weak or slow hash",
-		argon("m=65536,t=0,p=1"):     "Weak or slow hash",
-		argon("m=65536,t=65,p=1"):    "Weak or slow hash",
-		argon("m=65536,t=1,p=0"):     "Weak or slow hash",
-		argon("m=65536,t=1,p=256"):   "Weak or slow hash",
-		argon("m=65536,t=1"):         "Broken hash",
-		argon("t=1,m=65536,p=1"):     "Broken hash",
-		argon("m=-1,t=1,p=1"):        "Broken hash",
-		"$argon2id$v=19$m=65536,t=3,p=4$" + salt + "$":      "Broken hash",
-		"$argon2id$v=19$m=65536,t=3,p=4$" + salt + "$a":     "Weak or slow hash",
-		"$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$" + key:      "Weak or slow hash",
-		"$argon2i$v=19$m=65536,t=3,p=4$" + salt + "$" + key: "Unknown hash",
+		b("$2a$10$"):                "",
+		b("$2b$12$"):                "",
+		b("$2y$16$"):                "",
+		b("$2y$09$"):                "Weak hash",
+		b("$2y$04$"):                "Weak hash",
+		b("$2y$17$"):                "Slow hash",
+		b("$2y$31$"):                "Slow hash",
+		b("$2x$12$"):                "Broken hash",
+		b("$2y$1$"):                 "Broken hash",
+		b("$2y$12$") + "a":          "Broken hash",
+		b("$2y$12$") + "\n":         "Broken hash",
+		argon("m=65536,t=3,p=4"):    "",
+		argon("m=7168,t=5,p=1"):     "",
+		argon("m=262144,t=1,p=255"): "",
+		argon("m=262145,t=1,p=1"):   "Weak or slow hash",
+		argon("m=7167,t=5,p=1"):     "Weak or slow hash",
+		argon("m=99999999,t=1,p=1"): "Weak or slow hash",
+		argon("m=65536,t=0,p=1"):    "Weak or slow hash",
+		argon("m=65536,t=65,p=1"):   "Weak or slow hash",
+		argon("m=65536,t=1,p=0"):    "Weak or slow hash",
+		argon("m=65536,t=1,p=256"):  "Weak or slow hash",
+		argon("m=65536,t=1"):        "Broken hash",
+		argon("t=1,m=65536,p=1"):    "Broken hash",
+		argon("m=-1,t=1,p=1"):       "Broken hash",
+		"$argon2id$v=19$m=65536,t=3,p=4$" + salt + "$":                          "Broken hash",
+		"$argon2id$v=19$m=65536,t=3,p=4$" + salt + "$a":                         "Weak or slow hash",
+		"$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$" + key:                          "Weak or slow hash",
+		"$argon2id$v=19$m=65536,t=3,p=4$" + strings.Repeat("a", 88) + "$" + key: "Weak or slow hash",
+		"$argon2i$v=19$m=65536,t=3,p=4$" + salt + "$" + key:                     "Unknown hash",
 		"$6$salt$hash":       "Unknown hash",
 		"{SHA}W6ph5Mm5Pz8=":  "Unknown hash",
 		"":                   "Empty password",
@@ -124,6 +135,23 @@ func TestBadHash(t *testing.T) {
 		got, detail := badHash(in)
 		if got != want || (detail == "") != (want == "") {
 			t.Errorf("%q: got %q (%s), want %q", in, got, detail, want)
+		}
+	}
+}
+
+// TestRealHashes: what the libraries make is taken.
+func TestRealHashes(t *testing.T) {
+	hash, err := bcrypt.GenerateFromPassword([]byte("parole"), leastCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	salt := []byte("some salt of mine")
+	key := argon2.IDKey([]byte("parole"), salt, 1, leastMemory, 1, 32)
+	phc := fmt.Sprintf("$argon2id$v=%d$m=%d,t=1,p=1$%s$%s", argon2.Version, leastMemory,
+		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key))
+	for _, s := range []string{string(hash), phc} {
+		if summary, detail := badHash(s); summary != "" {
+			t.Errorf("%s: %s: %s", s, summary, detail)
 		}
 	}
 }

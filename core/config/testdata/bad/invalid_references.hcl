@@ -12,4 +12,12 @@ plugin "ctproto" {
     auth     = listener.public
     upstream = payload.token
   }
+  route "/c" {
+    auth     = auth.none
+    upstream = [upstream.dev.echo]
+  }
+  route "/d" {
+    auth     = auth.none
+    upstream = dev.echo
+  }
 }

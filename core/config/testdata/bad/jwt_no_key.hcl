@@ -3,5 +3,6 @@ listener "public" {
 }
 
 auth "jwt" "site" {
-  issuer = "https://id.example/"
+  issuer     = "https://id.example/"
+  algorithms = ["HS256", "ES256"]
 }

@@ -11,11 +11,17 @@ auth "static" "dev" {
   tokens   = { hunter2 = "38" }
   upstream = upstream.logux.app
 }
+listener "other" {
+  address = "127.0.0.1:6790"
+  route "/x" {}
+  limits {}
+}
 plugin "ctproto" {
+  tls {}
   auth = auth.static.dev
   route "/a" {
     auth      = auth.static.dev
     max_frame = "1MiB"
-    cert_file = "cert.pem"
+    token     = payload.token
   }
 }
