@@ -17,7 +17,7 @@ import (
 	"github.com/protocol-bridge/bridge/core/pluginhost"
 	"github.com/protocol-bridge/bridge/core/route"
 	"github.com/protocol-bridge/bridge/core/session"
-	"github.com/protocol-bridge/bridge/internal/expr"
+	"github.com/protocol-bridge/bridge/core/upstream"
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
 )
 
@@ -53,20 +53,14 @@ type bridge struct {
 
 	routesMu  sync.Mutex // guards what follows, and the making of tables
 	listeners []*listener
+	retired   []*listener              // whose address was given up, and which may have connections
 	entries   map[string]pluginEntries // of plugins that said what they are, by label
-}
-
-// running is a plugin as it was configured last.
-type running struct {
-	cfg     *config.Plugin
-	request []byte            // what it was told, but for routes that are gone; nil: nothing yet
-	program [sha256.Size]byte // of an external one
 }
 
 type listener struct {
 	cfg    *config.Listener
 	server *listen.Server
-	routes atomic.Pointer[route.Table]
+	routes *atomic.Pointer[route.Table]
 }
 
 // ConfigError is a fault of the configuration that shows only once a plugin has described itself.
@@ -246,7 +240,7 @@ func (b *bridge) stop() {
 	b.engine.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), lastConnections)
 	defer cancel()
-	for _, l := range b.listeners {
+	for _, l := range append(b.listeners, b.retired...) {
 		if err := l.server.Shutdown(ctx); err != nil {
 			b.log.Warn("connections are cut off", "listener", l.cfg.Name, "err", err)
 		}

@@ -15,7 +15,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/protocol-bridge/bridge/core/access"
 	"github.com/protocol-bridge/bridge/core/actor"

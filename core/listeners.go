@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/protocol-bridge/bridge/core/config"
 	"github.com/protocol-bridge/bridge/core/listen"
@@ -39,9 +40,9 @@ func (b *bridge) startListeners() error {
 }
 
 func (b *bridge) newListener(lc *config.Listener) *listener {
-	l := &listener{cfg: lc}
+	l := &listener{cfg: lc, routes: new(atomic.Pointer[route.Table])}
 	l.server = listen.New(listen.Config{
-		Name: lc.Name, Address: lc.Address, Routes: &l.routes, Logger: b.log,
+		Name: lc.Name, Address: lc.Address, Routes: l.routes, Logger: b.log,
 		Origins: lc.Origins, TrustedProxies: lc.TrustedProxies,
 	}, opener{b.engine})
 	return l

@@ -1,7 +1,9 @@
 package core
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"sync"
 
 	"google.golang.org/protobuf/proto"
 
@@ -9,6 +11,30 @@ import (
 	"github.com/protocol-bridge/bridge/core/pluginhost"
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
 )
+
+// running is a plugin as it was configured last.
+type running struct {
+	cfg     *config.Plugin
+	program [sha256.Size]byte       // of an external one
+	gone    []*pluginv1.RouteConfig // routes that it knows only for the sessions left on them
+
+	mu      sync.Mutex                 // guards what follows
+	request *pluginv1.ConfigureRequest // what it was told first, but for gone; nil: nothing yet
+}
+
+// say takes note of what the plugin is told.
+func (r *running) say(req *pluginv1.ConfigureRequest) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.request = req
+}
+
+// said is what it was told; nil where that is nothing yet.
+func (r *running) said() *pluginv1.ConfigureRequest {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.request
+}
 
 // checkKind calls start unless a plugin names no program and there is none built in.
 func (b *bridge) checkKind(p *config.Plugin, start func() error) error {
@@ -40,10 +66,11 @@ func (b *bridge) spec(run *running, backends *backends, gone []*pluginv1.RouteCo
 				if diags.HasErrors() {
 					return nil, &ConfigError{diags}
 				}
-				if run.request == nil {
-					run.request = requestBytes(req)
+				run.say(req)
+				if len(gone) > 0 {
+					req = proto.CloneOf(req)
+					req.Routes = append(req.Routes, gone...)
 				}
-				req.Routes = append(req.Routes, gone...)
 				return req, nil
 			},
 			Complain: func(list []*pluginv1.Complaint) error { return &ConfigError{p.Complaints(list)} },
@@ -66,15 +93,6 @@ func engineRoutes(p *config.Plugin, backends *backends) []Route {
 		routes = append(routes, er)
 	}
 	return routes
-}
-
-// requestBytes are the same for the same request.
-func requestBytes(req *pluginv1.ConfigureRequest) []byte {
-	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(req)
-	if err != nil {
-		return []byte{} // of no other request
-	}
-	return raw
 }
 
 // sameProcess says whether two plugin blocks start the same process in the same way.

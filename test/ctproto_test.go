@@ -293,7 +293,7 @@ func TestCTProtoStatement31(t *testing.T) {
 }
 
 // Given a client that is connected but not authorized, when an update selects everybody, then it gets
-// nothing; nor does the request itself count.
+// nothing.
 func TestCTProtoStatement33(t *testing.T) {
 	b, o := startCTProto(t)
 	silent, err := harness.Dial(b.URL("/client"))
@@ -302,11 +302,16 @@ func TestCTProtoStatement33(t *testing.T) {
 	}
 	defer silent.Close()
 	ada := enter(t, b, `{"token":"ada"}`)
-	post(t, b, "updates", `{"type":"everybody","payload":{}}`, `{"matched":1,"sent":1}`)
+	local := "http://" + b.AddressOf("internal") + "/local/"
+	if status, _, body := (apiCall{url: local + "updates", body: `{"type":"everybody","payload":{}}`}).do(t); status != http.StatusOK || body != `{"matched":1,"sent":1}` {
+		t.Errorf("update: %d %s", status, body)
+	}
 	if m := next(t, ada); m.Type != "everybody" {
 		t.Errorf("got %+v", m)
 	}
-	post(t, b, "close", `{"code":4001,"reason":"moved"}`, `{"matched":1}`)
+	if status, _, body := (apiCall{url: local + "close", body: `{"code":4001,"reason":"moved"}`}).do(t); status != http.StatusOK || body != `{"matched":1}` {
+		t.Errorf("close: %d %s", status, body)
+	}
 	if code, reason, err := harness.AwaitClose(ada, harness.AnswerLimit); err != nil || code != 4001 || reason != "moved" {
 		t.Errorf("closed with %d %q, %v", code, reason, err)
 	}

@@ -55,3 +55,41 @@ func (p *Plugin) process() any {
 		eventTimeout  time.Duration
 	}{p.Type, p.SHA256, p.MTLS, p.Standby, p.EventTimeout}
 }
+
+// Same reports whether two blocks say the same. nil is no block.
+func (a *Admin) Same(other *Admin) bool {
+	if a == nil || other == nil {
+		return a == other
+	}
+	if (a.Auth == nil) != (other.Auth == nil) {
+		return false
+	}
+	return a.Address == other.Address && (a.Auth == nil || a.Auth.Ref() == other.Auth.Ref() && a.Auth.Same(other.Auth))
+}
+
+// SameSocket reports whether two blocks listen in the same way at the same address, under the same
+// name: what differs besides can change while connections live.
+func (l *Listener) SameSocket(other *Listener) bool {
+	return l.Name == other.Name && l.Address == other.Address && l.Framing == other.Framing && reflect.DeepEqual(l.TLS, other.TLS)
+}
+
+// Same reports whether two blocks say the same, wherever they are written.
+func (c *Channel) Same(other *Channel) bool {
+	return c.Pattern == other.Pattern && reflect.DeepEqual(c.Join.names(), other.Join.names()) &&
+		reflect.DeepEqual(c.Publish.names(), other.Publish.names())
+}
+
+// names are those of the peers; nil for no peers at all.
+func (p *Peers) names() []string {
+	if p == nil {
+		return nil
+	}
+	names := []string{}
+	for _, x := range p.Plugins {
+		names = append(names, "plugin."+x.Label)
+	}
+	for _, x := range p.Auths {
+		names = append(names, "auth."+x.Ref())
+	}
+	return names
+}

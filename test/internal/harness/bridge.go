@@ -33,6 +33,7 @@ type Bridge struct {
 	t     testing.TB
 	dir   string
 	cmd   *exec.Cmd
+	head  string        // of bridge.hcl
 	ended chan struct{} // closed when it was reaped
 	addrs map[string]string
 	known bool // its end was seen to
@@ -73,9 +74,8 @@ func Start(t testing.TB, cfg Config) *Bridge {
 	if cfg.Head != "" {
 		head = cfg.Head
 	}
-	if err := os.WriteFile(filepath.Join(dir, "bridge.hcl"), []byte(head+cfg.File), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	b.head = head
+	b.Write(cfg.File)
 	if err := os.Mkdir(b.Tmp(), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -92,6 +92,21 @@ func Start(t testing.TB, cfg Config) *Bridge {
 		Until(t, startLimit, "/ready answers 200", func() bool { return b.get("/ready") == http.StatusOK })
 	}
 	return b
+}
+
+// Write replaces bridge.hcl but for its head, and does nothing else.
+func (b *Bridge) Write(file string) {
+	b.t.Helper()
+	if err := os.WriteFile(filepath.Join(b.dir, "bridge.hcl"), []byte(b.head+file), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// Reload replaces bridge.hcl but for its head and has it read.
+func (b *Bridge) Reload(file string) {
+	b.t.Helper()
+	b.Write(file)
+	b.Signal(syscall.SIGHUP)
 }
 
 func (b *Bridge) run(cfg Config) {
