@@ -32,7 +32,7 @@ func (a *attached) Act(by *session.Identity, act *pluginv1.Act) (uint64, error) 
 	return 1, nil
 }
 
-// Select does something to all sessions of the plugin that match.
+// Select does something to all sessions of the plugin that match, but for plain requests.
 func (a *attached) Select(by *session.Identity, sel *pluginv1.Select) (uint64, error) {
 	if by != nil && by.Within != nil && sel.GetChannel() == "" {
 		return 0, errEverybody
@@ -47,7 +47,7 @@ func (a *attached) Select(by *session.Identity, sel *pluginv1.Select) (uint64, e
 	var dirty session.Dirty
 	n := uint64(0)
 	for _, s := range a.candidates(sel.GetChannel()) {
-		if selection.Has(s.Identity()) {
+		if !s.Info.HTTP && selection.Has(s.Identity()) { // a request is nobody who stays
 			a.act(s, sel.GetAction(), &dirty)
 			n++
 		}

@@ -62,7 +62,8 @@ type Act struct {
 	Action  Action
 }
 
-// Select does something to all sessions of this plugin that match; the answer has their Count.
+// Select does something to all sessions of this plugin that match, but plain HTTP requests, which take
+// no frames; the answer has their Count.
 type Select struct {
 	UserIDs       []string // any of them; empty: any user
 	Channel       string   // members of it; empty: all

@@ -45,7 +45,8 @@ type Opening struct {
 
 // Answer is who the client is, or why it may not come in.
 type Answer struct {
-	// Outcome is OK, Denied, Unavailable (nobody could be asked: the client should come back) or Other.
+	// Outcome is OK, Denied, Unavailable (nobody could be asked: the client should come back), Error (a
+	// Logux back-end answered that it failed) or Other.
 	// A backend that cannot tell says Unavailable, never Denied.
 	Outcome upstream.Outcome
 	UserID  string

@@ -50,7 +50,7 @@ func TestBasic(t *testing.T) {
 		BasicUser{Name: "Jürgen", Hash: bcryptOf(t, "pässwörd:with:colons")},
 		BasicUser{Name: "argon", Hash: argonOfSesame},
 		BasicUser{Name: "empty", Hash: bcryptOf(t, "")},
-		BasicUser{Name: "office", Hash: hash, Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")}},
+		BasicUser{Name: "office", Hash: hash, Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("fe80::/10")}},
 		BasicUser{Name: "nowhere", Hash: hash, Allow: []netip.Prefix{}},
 	)
 	from := func(address string) *Request {
@@ -78,6 +78,7 @@ func TestBasic(t *testing.T) {
 		{"allowed address", from("10.255.0.1:1"), "office", ""},
 		{"allowed mapped address", from("[::ffff:10.1.2.3]:1"), "office", ""},
 		{"allowed IPv6 address", from("[2001:db8::1]:1"), "office", ""},
+		{"allowed address with a zone", from("[fe80::1%eth0]:1"), "office", ""},
 
 		{"nothing", &Request{}, "", reasonWrong},
 		{"wrong password", header(basicHeader("ops:Sesame")), "", reasonWrong},

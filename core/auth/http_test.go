@@ -35,9 +35,12 @@ func serve(t *testing.T, handle http.HandlerFunc) string {
 	return s.URL
 }
 
-// down returns an address at which nobody listens.
-func down(t *testing.T) string {
+// serveOrNot is serve; without a handler nobody listens at the address.
+func serveOrNot(t *testing.T, handle http.HandlerFunc) string {
 	t.Helper()
+	if handle != nil {
+		return serve(t, handle)
+	}
 	s := httptest.NewServer(http.NotFoundHandler())
 	s.Close()
 	return s.URL
@@ -55,6 +58,13 @@ func drop(_ http.ResponseWriter, r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
+// busy wants to be asked much later.
+func busy(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	w.Header().Set("Retry-After", "1000")
+	w.WriteHeader(http.StatusTooManyRequests)
+}
+
 func redirect(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
@@ -62,7 +72,7 @@ func redirect(w http.ResponseWriter, r *http.Request) {
 
 func askHTTP(t *testing.T, url string, timeout time.Duration) Backend {
 	t.Helper()
-	p, err := pools.NewHTTP(pools.HTTPConfig{URL: url, Secrets: []string{hookSecret}, Timeout: timeout})
+	p, err := pools.NewHTTP(pools.HTTPConfig{URL: url, Secrets: []string{hookSecret}, ConnectTimeout: time.Minute, Timeout: timeout})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,21 +168,16 @@ func TestHTTPAnswers(t *testing.T) {
 		{"404", answerWith(404, `Not Found`), "", unavailable, "status 404"},
 		{"500", answerWith(500, `{"error":"stack"}`), "", unavailable, "status 500"},
 		{"503", answerWith(503, `{"user_id":"38"}`), "", unavailable, "status 503"},
-		{"429", answerWith(429, `slow down`), "", unavailable, "status 429"},
+		{"429", busy, "", unavailable, "status 429"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			url, timeout := "", 10*time.Second
-			if test.handle == nil {
-				url = down(t)
-			} else {
-				url = serve(t, test.handle)
-			}
-			if test.name == "slow" || test.name == "429" {
+			timeout := time.Minute
+			if test.name == "slow" {
 				timeout = 200 * time.Millisecond
 			}
-			got := askHTTP(t, url, timeout).Authenticate(t.Context(), &Request{Token: "t", HasToken: true, UserID: test.claimed})
+			got := askHTTP(t, serveOrNot(t, test.handle), timeout).Authenticate(t.Context(), &Request{Token: "t", HasToken: true, UserID: test.claimed})
 			if show(got) != test.want || !strings.Contains(got.Detail, test.detail) {
 				t.Errorf("the answer is %s, %q, want %s, %q", show(got), got.Detail, test.want, test.detail)
 			}

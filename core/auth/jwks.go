@@ -105,14 +105,14 @@ func (j *jwks) proveNewer(ctx context.Context, t *token) error {
 		return fmt.Errorf("%w: %w", errNoKeys, err)
 	}
 	j.mu.Lock()
-	set, failed := j.set, !j.failed.IsZero()
+	set, failed := j.set, j.closed || !j.failed.IsZero()
 	j.mu.Unlock()
 	switch {
 	case t.signedByOne(set.keys):
 		return nil
 	case failed:
 		return fmt.Errorf("%w: the key is not in the old one", errNoKeys)
-	case !began && !t.names(set.keys) && t.issuedAt.After(set.fetched):
+	case !began && t.issuedAt.After(set.fetched):
 		// No fetch was due yet, and the token is younger than the set: so may be its key.
 		return fmt.Errorf("%w: the token is newer than the one there is", errNoKeys)
 	}
@@ -190,10 +190,11 @@ func (j *jwks) fetched(set *keySet, err error) {
 	again := !j.failed.IsZero()
 	j.fetching = nil
 	switch {
-	case j.closed:
 	case err != nil:
 		j.failed = set.fetched
-		j.log.Warn("key set unavailable", "err", err)
+		if !j.closed { // else it is no news
+			j.log.Warn("key set unavailable", "err", err)
+		}
 	default:
 		j.set, j.failed = set, time.Time{}
 		if again {

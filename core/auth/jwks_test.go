@@ -1,129 +1,17 @@
 package auth
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/protocol-bridge/bridge/upstream"
 )
-
-// keyServer serves a key set, and whatever else a test makes of it.
-type keyServer struct {
-	*httptest.Server
-	fetches atomic.Int64
-	handler atomic.Pointer[http.HandlerFunc]
-}
-
-func newKeyServer(t testing.TB, body string) *keyServer {
-	t.Helper()
-	s := &keyServer{}
-	s.serve(body)
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.fetches.Add(1)
-		(*s.handler.Load())(w, r)
-	}))
-	t.Cleanup(s.Close)
-	return s
-}
-
-func (s *keyServer) handle(h http.HandlerFunc) { s.handler.Store(&h) }
-
-func (s *keyServer) serve(body string, header ...string) {
-	s.handle(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		for i := 0; i < len(header); i += 2 {
-			w.Header().Add(header[i], header[i+1])
-		}
-		fmt.Fprint(w, body)
-	})
-}
-
-func (s *keyServer) fail() {
-	s.handle(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
-}
-
-// remoteTest is a backend with a key server.
-type remoteTest struct {
-	t      *testing.T
-	clock  *clock
-	server *keyServer
-	b      Backend
-	log    *logBuffer
-}
-
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
-func newRemote(t *testing.T, body string) *remoteTest {
-	t.Helper()
-	r := &remoteTest{t: t, clock: newClock(), server: newKeyServer(t, body), log: &logBuffer{}}
-	r.b = newJWT(t, JWTConfig{
-		JWKSURL: r.server.URL + "/jwks.json?apikey=hunter2", Now: r.clock.now,
-		Logger: slog.New(slog.NewJSONHandler(r.log, nil)),
-	})
-	return r
-}
-
-// p256 and p384 are the current key and the next one.
-func (r *remoteTest) p256(id string) string {
-	return sign(r.t, "ES256", keysOfTests().p256, id, claimsOf(r.clock.now(), "38", ""))
-}
-
-func (r *remoteTest) p384(id string) string {
-	return sign(r.t, "ES384", keysOfTests().p384, id, claimsOf(r.clock.now(), "38", ""))
-}
-
-func (r *remoteTest) want(what, token string, outcome upstream.Outcome, fetches int64) {
-	r.t.Helper()
-	wantOutcome(r.t, what, r.b.Authenticate(r.t.Context(), withToken(token)), outcome)
-	r.wantFetches(what, fetches)
-}
-
-func (r *remoteTest) wantFetches(what string, fetches int64) {
-	r.t.Helper()
-	if got := r.server.fetches.Load(); got != fetches {
-		r.t.Errorf("%s: %d fetches so far, want %d", what, got, fetches)
-	}
-}
-
-// settled waits until no fetch is in flight.
-func (r *remoteTest) settled() {
-	r.t.Helper()
-	j := r.b.(*jwtBackend).remote
-	j.mu.Lock()
-	done := j.fetching
-	j.mu.Unlock()
-	if done != nil {
-		<-done
-	}
-}
-
-func keyA(t testing.TB) string { return withID(t, &keysOfTests().p256.PublicKey, "a") }
-func keyB(t testing.TB) string { return withID(t, &keysOfTests().p384.PublicKey, "b") }
 
 func TestJWKSIsLazyAndKept(t *testing.T) {
 	r := newRemote(t, keySetOf(keyA(t)))
@@ -345,6 +233,30 @@ func TestJWKSSlow(t *testing.T) {
 	wantOutcome(t, "who cannot wait goes by old keys", r.b.Authenticate(ctx, withToken(r.p256("a"))), upstream.OK)
 }
 
+// While the server hangs, who has a known key waits at most once.
+func TestJWKSHangs(t *testing.T) {
+	r := newRemote(t, keySetOf(keyA(t)))
+	r.want("a good set", r.p256("a"), upstream.OK, 1)
+	r.server.fail()
+	r.clock.advance(10 * time.Minute)
+	r.want("once", r.p256("a"), upstream.OK, 2)
+	hang := make(chan struct{})
+	r.server.handle(func(http.ResponseWriter, *http.Request) { <-hang })
+	r.clock.advance(retryPause)
+	for range 10 {
+		wantOutcome(t, "no more", r.b.Authenticate(t.Context(), withToken(r.p256("a"))), upstream.OK)
+	}
+	j := r.b.(*jwtBackend).remote
+	j.mu.Lock()
+	if j.fetching == nil {
+		t.Error("it was waited for")
+	}
+	j.mu.Unlock()
+	close(hang)
+	r.settled()
+	r.wantFetches("in the end", 3)
+}
+
 // An answer that drips has as little time as one that does not begin.
 func TestJWKSTimeout(t *testing.T) {
 	r := newRemote(t, "")
@@ -361,24 +273,41 @@ func TestJWKSTimeout(t *testing.T) {
 }
 
 func TestJWKSClose(t *testing.T) {
-	r := newRemote(t, "")
-	asked := make(chan struct{})
-	r.server.handle(func(_ http.ResponseWriter, q *http.Request) {
-		close(asked)
-		<-q.Context().Done()
-	})
-	answer := make(chan Answer)
-	go func() { answer <- r.b.Authenticate(context.Background(), withToken(r.p256("a"))) }()
-	<-asked
-	closing := r.b.(*jwtBackend)
-	for range 2 {
-		if err := closing.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	wantOutcome(t, "in flight", <-answer, upstream.Unavailable)
-	r.want("afterwards", r.p256("a"), upstream.Unavailable, 1)
-	if log := r.log.String(); log != "" {
-		t.Errorf("closing is no news: %s", log)
+	for name, had := range map[string]bool{"without keys": false, "with keys": true} {
+		t.Run(name, func(t *testing.T) {
+			r := newRemote(t, keySetOf(keyA(t)))
+			before, known := int64(1), upstream.Unavailable
+			if had {
+				r.want("a good set", r.p256("a"), upstream.OK, 1)
+				before, known = 2, upstream.OK
+			}
+			asked := make(chan struct{})
+			r.server.handle(func(_ http.ResponseWriter, q *http.Request) {
+				close(asked)
+				<-q.Context().Done()
+			})
+			answer := make(chan Answer)
+			unknown := withToken(r.p384("b"))
+			go func() { answer <- r.b.Authenticate(context.Background(), unknown) }()
+			<-asked
+			closing := r.b.(*jwtBackend)
+			for range 2 {
+				if err := closing.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			closing.remote.mu.Lock()
+			if closing.remote.fetching != nil {
+				t.Error("a fetch goes on")
+			}
+			closing.remote.mu.Unlock()
+			wantOutcome(t, "in flight", <-answer, upstream.Unavailable)
+			r.clock.advance(retryPause)
+			r.want("afterwards, a known key", r.p256("a"), known, before)
+			r.want("afterwards, an unknown key", r.p384("b"), upstream.Unavailable, before)
+			if log := r.log.String(); log != "" {
+				t.Errorf("closing is no news: %s", log)
+			}
+		})
 	}
 }

@@ -92,6 +92,9 @@ func TestJWKSBadAnswers(t *testing.T) {
 			r.server.handle(h)
 			wantOutcome(t, "no keys ever", r.b.Authenticate(t.Context(), withToken(r.p256("a"))), upstream.Unavailable)
 			wantOutcome(t, "no key id", r.b.Authenticate(t.Context(), withToken(r.p256(""))), upstream.Unavailable)
+			if log := r.log.String(); strings.Contains(log, "hunter2") || strings.Contains(log, "jwks.json") {
+				t.Errorf("the log shows the URL: %s", log)
+			}
 
 			r = newRemote(t, keySetOf(keyA(t)))
 			r.want("a good set", r.p256("a"), upstream.OK, 1)
@@ -122,8 +125,13 @@ func TestJWKSSkipsKeys(t *testing.T) {
 	))
 	r.want("a", r.p256("a"), upstream.OK, 1)
 	r.want("b", r.p384("b"), upstream.OK, 1)
+	r.server.serve(keySetOf(publicJWK(t, &k.rsa.PublicKey, map[string]any{"kid": "r", "alg": "RS256"})))
+	r.want("the key's own algorithm", sign(t, "RS256", k.rsa, "r", claimsOf(r.clock.now(), "38", "")), upstream.OK, 2)
+	for _, alg := range []string{"RS384", "RS512", "PS256"} {
+		r.want("another algorithm of the family", sign(t, alg, k.rsa, "r", claimsOf(r.clock.now(), "38", "")), upstream.Denied, 2)
+	}
 	weak := craft(t, `{"alg":"HS256","kid":"a"}`, claimsOf(r.clock.now(), "38", ""), "HS256", []byte("hunter2"))
-	r.want("a secret", weak, upstream.Denied, 1)
+	r.want("a secret", weak, upstream.Denied, 2)
 }
 
 func TestJWKSTakesNoProxy(t *testing.T) {
@@ -134,6 +142,10 @@ func TestJWKSTakesNoProxy(t *testing.T) {
 	c := newClock()
 	b := newJWT(t, JWTConfig{JWKSURL: "http://id.invalid/jwks.json", Now: c.now})
 	wantOutcome(t, "through a proxy", b.Authenticate(t.Context(), withToken(sign(t, "ES384", keysOfTests().p384, "b", claimsOf(c.now(), "38", "")))), upstream.Unavailable)
+	// The environment may have been read before this test set it.
+	if b.(*jwtBackend).remote.client.Transport.(*http.Transport).Proxy != nil {
+		t.Error("there is a proxy")
+	}
 	if n := proxy.fetches.Load(); n != 0 {
 		t.Errorf("%d requests to the proxy of the environment", n)
 	}

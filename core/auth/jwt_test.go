@@ -235,6 +235,40 @@ func TestJWTPublicKeyForms(t *testing.T) {
 	}
 }
 
+// A token that says of which key it is, is of that one; else of one without a name.
+func TestJWTKeyID(t *testing.T) {
+	k, c := keysOfTests(), newClock()
+	named := []string{withID(t, &k.rsa.PublicKey, "a"), withID(t, &k.otherRSA.PublicKey, "b")}
+	mixed := []string{withID(t, &k.rsa.PublicKey, "a"), publicJWK(t, &k.otherRSA.PublicKey, nil)}
+	twice := []string{withID(t, &k.rsa.PublicKey, "a"), withID(t, &k.otherRSA.PublicKey, "a")}
+	tests := []struct {
+		name string
+		keys []string
+		sign any
+		id   string
+		want upstream.Outcome
+	}{
+		{"its own", named, k.rsa, "a", upstream.OK},
+		{"its own, the second", named, k.otherRSA, "b", upstream.OK},
+		{"of another", named, k.otherRSA, "a", upstream.Denied},
+		{"unknown id", named, k.rsa, "c", upstream.Denied},
+		{"no id", named, k.otherRSA, "", upstream.OK},
+		{"id in another case", named, k.rsa, "A", upstream.Denied},
+		{"nameless key, unknown id", mixed, k.otherRSA, "c", upstream.OK},
+		{"nameless key, no id", mixed, k.otherRSA, "", upstream.OK},
+		{"nameless key, id of another", mixed, k.otherRSA, "a", upstream.Denied},
+		{"named key, unknown id", mixed, k.rsa, "c", upstream.Denied},
+		{"two keys of one id", twice, k.otherRSA, "a", upstream.OK},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newJWT(t, JWTConfig{PublicKey: []byte(keySetOf(tt.keys...)), Now: c.now})
+			token := sign(t, "RS256", tt.sign, tt.id, claimsOf(c.now(), "38", ""))
+			wantOutcome(t, tt.id, b.Authenticate(t.Context(), withToken(token)), tt.want)
+		})
+	}
+}
+
 func TestNewJWT(t *testing.T) {
 	k := keysOfTests()
 	public := publicPEM(t, &k.rsa.PublicKey)

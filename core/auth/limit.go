@@ -56,7 +56,7 @@ func (l *limited) Close() error {
 
 func (l *limited) Authenticate(ctx context.Context, req *Request) Answer {
 	address, loopback := AddressName(req.RemoteAddress)
-	if !loopback && l.wrong.Count(address) >= maxAddressAttempts {
+	if l.wrong.Count(address) >= maxAddressAttempts {
 		return cannotTell("too many wrong attempts from this address")
 	}
 	users := claimedUsers(address, req)

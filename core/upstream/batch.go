@@ -3,12 +3,16 @@ package upstream
 import (
 	"bytes"
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	"github.com/protocol-bridge/bridge/upstream"
 	"github.com/protocol-bridge/bridge/upstream/logux"
 )
+
+// maxSharedBytes bounds the commands of a shared request: back-ends take bodies of some size only.
+const maxSharedBytes = 1 << 20
 
 // shared is a question that waits and may be part of another's request. It holds nothing of the
 // asker's: whoever asked may give up, while the request goes on for the others.
@@ -80,7 +84,7 @@ func (p *loguxPool) askShared(ctx context.Context, req *upstream.Request, emit f
 			}
 			err = errShared
 		}
-		if err == errShared { //nolint:errorlint // the gate's own value
+		if errors.Is(err, errShared) {
 			s.deliver(ctx, emit)
 			return
 		}

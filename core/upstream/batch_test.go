@@ -157,31 +157,43 @@ func TestBatch(t *testing.T) {
 		ends     []string
 	}{
 		{
-			"one", 1, []string{"a", "b"}, "[[hold] [a] [b]]",
+			"one", 1,
+			[]string{"a", "b"},
+			"[[hold] [a] [b]]",
 			[]string{`ok {"type":"a"}`, `ok {"type":"b"}`},
 		},
 		{
-			"by default", 0, []string{"a", "b"}, "[[hold] [a] [b]]",
+			"by default", 0,
+			[]string{"a", "b"},
+			"[[hold] [a] [b]]",
 			[]string{`ok {"type":"a"}`, `ok {"type":"b"}`},
 		},
 		{
-			"all that wait", 100, []string{"a", "b", "c"}, "[[hold] [a b c]]",
+			"all that wait", 100,
+			[]string{"a", "b", "c"},
+			"[[hold] [a b c]]",
 			[]string{`ok {"type":"a"}`, `ok {"type":"b"}`, `ok {"type":"c"}`},
 		},
 		{
-			"at most so many", 3, []string{"a", "b", "c", "d", "e", "f", "g"}, "[[hold] [a b c] [d e f] [g]]",
+			"at most so many", 3,
+			[]string{"a", "b", "c", "d", "e", "f", "g"},
+			"[[hold] [a b c] [d e f] [g]]",
 			[]string{
 				`ok {"type":"a"}`, `ok {"type":"b"}`, `ok {"type":"c"}`, `ok {"type":"d"}`,
 				`ok {"type":"e"}`, `ok {"type":"f"}`, `ok {"type":"g"}`,
 			},
 		},
 		{
-			"each its own", 9, []string{"a", "denied", "error", "unknown", "missing", "b"}, "[[hold] [a denied error unknown missing b]]",
+			"each its own", 9,
+			[]string{"a", "denied", "error", "unknown", "missing", "b"},
+			"[[hold] [a denied error unknown missing b]]",
 			[]string{`ok {"type":"a"}`, "denied", "error", "unknown_type", "unavailable", `ok {"type":"b"}`},
 		},
 		{
 			// Answers come from the last to the first.
-			"an error for all", 9, []string{"a", "all", "b"}, "[[hold] [a all b]]",
+			"an error for all", 9,
+			[]string{"a", "all", "b"},
+			"[[hold] [a all b]]",
 			[]string{"error", "error", `ok {"type":"b"}`},
 		},
 	}
@@ -197,6 +209,31 @@ func TestBatch(t *testing.T) {
 			}
 			works(t, pool(t, LoguxConfig{URL: b.url, Batch: test.batch})) // alone, without waiting
 		})
+	}
+}
+
+// What is large goes alone.
+func TestBatchBytes(t *testing.T) {
+	t.Parallel()
+	b := newBatchBackend(t, answerAll)
+	p := pool(t, LoguxConfig{URL: b.url, MaxConnections: 1, Batch: 10})
+	var wg sync.WaitGroup
+	wg.Go(func() { ask(t, p, typed("hold", 1000)) })
+	<-b.held
+	for i, size := range []int{maxSharedBytes / 2, maxSharedBytes / 4, maxSharedBytes / 2, 2 * maxSharedBytes, 1} {
+		req := typed(fmt.Sprint("t", i), uint64(i))
+		req.Payload = []byte(`"` + strings.Repeat("x", size) + `"`)
+		wg.Go(func() {
+			if a := last(ask(t, p, req)); a.Outcome != upstream.OK {
+				t.Errorf("%s ends %v %q", req.Type, a.Outcome, a.Detail)
+			}
+		})
+		waitFor(t, p, i+1)
+	}
+	b.release()
+	wg.Wait()
+	if got, want := b.requests(), "[[hold] [t0 t1] [t2] [t3] [t4]]"; got != want {
+		t.Errorf("the requests are %s, want %s", got, want)
 	}
 }
 

@@ -68,3 +68,28 @@ func TestLoguxAskAllocates(t *testing.T) {
 		t.Errorf("a question allocates %v times, want at most 12", got)
 	}
 }
+
+func BenchmarkHTTPAsk(b *testing.B) {
+	url := rawBackend(b, func(c *net.TCPConn, _ *bufio.Reader) {
+		in := make([]byte, 4096)
+		for {
+			if _, err := c.Read(in); err != nil {
+				return
+			}
+			ok(c, `{"payload":{"n":1}}`)
+		}
+	})
+	p := httpPoolOf(b, HTTPConfig{URL: url})
+	req := question()
+	ctx := b.Context()
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			p.Ask(ctx, req, func(a *upstream.Answer) {
+				if a.Outcome != upstream.OK || a.Payload == nil {
+					b.Errorf("it is answered %+v", a)
+				}
+			})
+		}
+	})
+}

@@ -88,7 +88,7 @@ func (c *caller) post(ctx context.Context, header string, body []byte, to sink) 
 				wait = min(c.busy<<min(attempt, 10), maxBusyPause)
 			}
 			text := discard(r)
-			if !c.pause(ctx, until, wait) {
+			if !c.pause(ctx, until, max(wait, backOff(attempt))) { // it may say 0 for ever
 				to.Fail(upstream.Unavailable, fmt.Sprintf("the back-end answered with status 429: %q", text))
 				return false
 			}
@@ -99,12 +99,17 @@ func (c *caller) post(ctx context.Context, header string, body []byte, to sink) 
 		case err == nil:
 			return c.read(r, to)
 		case errors.Is(err, syscall.ECONNREFUSED) && (c.connects == 0 || attempt < c.connects-1) &&
-			c.pause(ctx, until, min(connectPause<<min(attempt, 10), maxConnectPause)):
+			c.pause(ctx, until, backOff(attempt)):
 		default:
 			to.Fail(upstream.Unavailable, err.Error())
 			return false
 		}
 	}
+}
+
+// backOff is what a back-end is given in any case.
+func backOff(attempt int) time.Duration {
+	return min(connectPause<<min(attempt, 10), maxConnectPause)
 }
 
 // pause waits before another attempt, and reports whether there may be one.

@@ -120,11 +120,13 @@ func (g *gate) leave() {
 		turnOf(first) <- nil
 		return
 	}
+	size := len(leader.command)
 	for next := g.waiting.Front(); next != nil && len(leader.mates) < g.batch-1; next = g.waiting.Front() {
 		mate, ok := next.Value.(*shared)
-		if !ok {
+		if !ok || size+len(mate.command) > maxSharedBytes {
 			break
 		}
+		size += len(mate.command)
 		g.remove(next)
 		leader.mates = append(leader.mates, mate)
 		mate.turn <- errShared

@@ -108,6 +108,9 @@ func pool(tb testing.TB, cfg LoguxConfig) Pool {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = time.Minute
 	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = time.Minute
+	}
 	p, err := NewLogux(cfg)
 	if err != nil {
 		tb.Fatal(err)

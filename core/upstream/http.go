@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -51,7 +52,7 @@ type httpPool struct {
 	*base
 	secrets []string
 
-	calls sync.Pool // of *httpCall
+	kept sync.Pool // of *httpCall
 }
 
 // NewHTTP returns the pool of a back-end that speaks Bridge's own contract; it is an [Authorizer]
@@ -60,10 +61,8 @@ func NewHTTP(cfg HTTPConfig) (Pool, error) {
 	if len(cfg.Secrets) == 0 {
 		return nil, errors.New("an upstream of kind http needs a secret")
 	}
-	for _, secret := range cfg.Secrets {
-		if secret == "" {
-			return nil, errors.New("the secret of an upstream is empty")
-		}
+	if slices.Contains(cfg.Secrets, "") {
+		return nil, errors.New("the secret of an upstream is empty")
 	}
 	b, err := newBase(baseConfig{
 		kind: "http", name: cfg.Name, url: cfg.URL,
@@ -81,7 +80,7 @@ func NewHTTP(cfg HTTPConfig) (Pool, error) {
 		return nil, err
 	}
 	p := &httpPool{base: b, secrets: cfg.Secrets}
-	p.calls.New = func() any { return &httpCall{} }
+	p.kept.New = func() any { return &httpCall{} }
 	return p, nil
 }
 
@@ -139,7 +138,7 @@ type httpCall struct {
 }
 
 func (p *httpPool) take() *httpCall {
-	return p.calls.Get().(*httpCall) //nolint:forcetypeassert // nothing else is put in
+	return p.kept.Get().(*httpCall) //nolint:forcetypeassert // nothing else is put in
 }
 
 func (p *httpPool) put(k *httpCall) {
@@ -148,7 +147,7 @@ func (p *httpPool) put(k *httpCall) {
 		request, body = nil, nil
 	}
 	*k = httpCall{request: request, whole: whole{body: body}}
-	p.calls.Put(k)
+	p.kept.Put(k)
 }
 
 // post signs and puts the request, and returns when it began.
@@ -156,6 +155,6 @@ func (p *httpPool) post(ctx context.Context, k *httpCall) time.Time {
 	began := time.Now()
 	header := append(make([]byte, 0, 256), httpapi.SignatureHeader+": "...)
 	header = append(httpapi.AppendSignature(header, began, k.request, p.secrets...), "\r\n"...)
-	p.base.calls.post(ctx, string(header), k.request, k)
+	p.calls.post(ctx, string(header), k.request, k)
 	return began
 }

@@ -27,6 +27,9 @@ func httpPoolOf(tb testing.TB, cfg HTTPConfig) Pool {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = time.Minute
 	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = time.Minute
+	}
 	p, err := NewHTTP(cfg)
 	if err != nil {
 		tb.Fatal(err)

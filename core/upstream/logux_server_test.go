@@ -27,6 +27,9 @@ func serverPoolOf(tb testing.TB, cfg LoguxServerConfig) Pool {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = time.Minute
 	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = time.Minute
+	}
 	p, err := NewLoguxServer(cfg)
 	if err != nil {
 		tb.Fatal(err)
@@ -243,7 +246,7 @@ func TestLoguxServerBusy(t *testing.T) {
 			_, _ = io.WriteString(w, "Too many wrong secret attempts")
 		}
 	})
-	fails(t, serverPoolOf(t, LoguxServerConfig{URL: url, Timeout: 900 * time.Millisecond}), upstream.Unavailable, "Too many wrong secret attempts")
+	fails(t, serverPoolOf(t, LoguxServerConfig{URL: url, Timeout: 2900 * time.Millisecond}), upstream.Unavailable, "Too many wrong secret attempts")
 	asked.Store(0)
 	begin := time.Now()
 	works(t, serverPoolOf(t, LoguxServerConfig{URL: url, Timeout: 10 * time.Second}))

@@ -22,6 +22,7 @@ import (
 func TestLoguxStrangeBackends(t *testing.T) {
 	t.Parallel()
 	const many = 10_000
+	large := strings.Repeat("null,", 100_000)
 	many1, many4 := &strings.Builder{}, &strings.Builder{}
 	for i := range many {
 		fmt.Fprintf(many1, `["action","$",{"type":"a","payload":%d},{"channel":"c"}],`, i)
@@ -55,14 +56,14 @@ func TestLoguxStrangeBackends(t *testing.T) {
 		{"10,000 arrays", raw(head(200)+"["+approved+","+many1.String()+processed+"]", false), upstream.OK, upstream.Unavailable, "", many},
 		{"10,000 objects", raw(head(200)+"["+approved+","+many4.String()+processed+"]", false), upstream.OK, upstream.Unavailable, "", many},
 		{"10,000 answers to something else", raw(head(200)+"["+strings.Repeat(`["processed","1 a:b:c 0"],`, many)+"null]", false), upstream.Unavailable, upstream.Unavailable, "to something else", 0},
-		{"redirect", raw("HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", false), upstream.Unavailable, upstream.Unavailable, "status 302", 0},
-		{"forbidden", raw("HTTP/1.1 403 Forbidden\r\nContent-Length: 12\r\n\r\nWrong secret", false), upstream.Unavailable, upstream.Unavailable, `status 403: "Wrong secret"`, 0},
+		{"redirect", raw("HTTP/1.1 302 Found\r\nLocation: /\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", false), upstream.Unavailable, upstream.Unavailable, "status 302", 0},
+		{"forbidden", raw("HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 12\r\n\r\nWrong secret", false), upstream.Unavailable, upstream.Unavailable, `status 403: "Wrong secret"`, 0},
 		{"unauthorized", raw("HTTP/1.1 401 Unauthorized\r\n\r\n[[\"denied\",\"i\"]]", false), upstream.Unavailable, upstream.Unavailable, "status 401", 0},
 		{"HTML", raw(head(200)+"<!DOCTYPE html><title>Welcome</title>", false), upstream.Unavailable, upstream.Unavailable, "not JSON at byte 0", 0},
 		{"object", raw(head(200)+`{"answer":"denied","authId":"i","id":"$"}`, false), upstream.Unavailable, upstream.Unavailable, "not an array", 0},
 		{"empty list", raw(head(200)+"[]", false), upstream.Unavailable, upstream.Unavailable, "nothing for this question", 0},
 		{"empty", raw(head(200), false), upstream.Unavailable, upstream.Unavailable, "empty", 0},
-		{"status 204", raw("HTTP/1.1 204 No Content\r\n\r\n", false), upstream.Unavailable, upstream.Unavailable, "empty", 0},
+		{"status 204", raw("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", false), upstream.Unavailable, upstream.Unavailable, "empty", 0},
 		{"no HTTP", raw("hello\r\n\r\n", false), upstream.Unavailable, upstream.Unavailable, "malformed HTTP response", 0},
 		{"hangs up", raw("", false), upstream.Unavailable, upstream.Unavailable, "connection lost", 0},
 		{"reset", raw(head(200)+"["+approved+",", true), upstream.Unavailable, upstream.Unavailable, "", 0},
@@ -79,7 +80,7 @@ func TestLoguxStrangeBackends(t *testing.T) {
 			request(r)
 			_, _ = io.WriteString(c, head(200)+"[")
 			for {
-				if _, err := io.WriteString(c, strings.Repeat("null,", 1000)); err != nil {
+				if _, err := io.WriteString(c, large); err != nil {
 					return
 				}
 			}
@@ -109,11 +110,21 @@ func TestLoguxStrangeBackends(t *testing.T) {
 			for _, test := range tests {
 				t.Run(test.name, func(t *testing.T) {
 					t.Parallel()
-					p := pool(t, LoguxConfig{
-						URL: rawBackend(t, test.serve), Version: version, MaxConnections: 1, MaxAnswerBytes: 2 << 20,
-						MaxElementBytes: 100_000, Timeout: time.Second, IdleTimeout: 100 * time.Millisecond,
-					})
-					for range 2 { // the place is free again
+					cfg := LoguxConfig{
+						URL: rawBackend(t, test.serve), Version: version, MaxConnections: 1, MaxAnswerBytes: 2 << 20, MaxElementBytes: 100_000,
+					}
+					switch test.name {
+					case "silent":
+						cfg.Timeout = 100 * time.Millisecond
+					case "stops":
+						cfg.IdleTimeout = 100 * time.Millisecond
+					}
+					p := pool(t, cfg)
+					rounds := 2 // the place is free again
+					if test.items > 0 {
+						rounds = 1
+					}
+					for range rounds {
 						list := ask(t, p, question())
 						items := 0
 						for _, a := range list {
@@ -136,7 +147,9 @@ func TestLoguxStrangeBackends(t *testing.T) {
 }
 
 // head is that of a response whose body ends with the connection.
-func head(status int) string { return fmt.Sprintf("HTTP/1.1 %d %s\r\n\r\n", status, http.StatusText(status)) }
+func head(status int) string {
+	return fmt.Sprintf("HTTP/1.1 %d %s\r\n\r\n", status, http.StatusText(status))
+}
 
 func TestLoguxUnreachable(t *testing.T) {
 	t.Parallel()
@@ -153,7 +166,7 @@ func TestLoguxUnreachable(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := pool(t, LoguxConfig{URL: url, Timeout: 10 * time.Second})
+			p := pool(t, LoguxConfig{URL: url, Timeout: 10 * time.Second, ConnectTimeout: 2 * time.Second})
 			if a := last(ask(t, p, question())); a.Outcome != upstream.Unavailable || a.Detail == "" {
 				t.Errorf("it ends %v %q", a.Outcome, a.Detail)
 			}

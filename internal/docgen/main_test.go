@@ -8,9 +8,9 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
-	"github.com/protocol-bridge/bridge/core/config" //nolint:depguard // docgen reads what core declares
+	"github.com/protocol-bridge/bridge/core/config"
 	"github.com/protocol-bridge/bridge/internal/expr"
-	"github.com/protocol-bridge/bridge/plugins" //nolint:depguard // and what plugins do
+	"github.com/protocol-bridge/bridge/plugins"
 )
 
 // TestCurrent: the page says what is declared.

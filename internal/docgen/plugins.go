@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/protocol-bridge/bridge/plugins/ctproto"                 //nolint:depguard // a program that reads what plugins declare
-	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1" //nolint:depguard // see above
-	"github.com/protocol-bridge/bridge/sdk"                             //nolint:depguard // see above
+	"github.com/protocol-bridge/bridge/plugins/ctproto"
+	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
+	"github.com/protocol-bridge/bridge/sdk"
 )
 
 // servers are what the built-in plugins describe themselves with, in the order of plugins.Builtin.

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/protocol-bridge/bridge/core/config" //nolint:depguard // a program that reads what core declares
+	"github.com/protocol-bridge/bridge/core/config"
 )
 
 //go:embed intro.md

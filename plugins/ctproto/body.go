@@ -146,18 +146,18 @@ func (o object) text(name string) (text string, ok bool, err error) {
 	return string(b), true, nil
 }
 
-// list are the elements of a member that is a list with at least one; ok is false when there is none.
-func (o object) list(name string) (list [][]byte, ok bool, err error) {
+// list are the elements of a member that is a list with at least one; nil when there is no such member.
+func (o object) list(name string) ([][]byte, error) {
 	raw := o.values[name]
 	if raw == nil {
-		return nil, false, nil
+		return nil, nil
 	}
 	if rawjson.KindOf(raw) != rawjson.Array {
-		return nil, false, bad(o.member(name), "is not a list")
+		return nil, bad(o.member(name), "is not a list")
 	}
-	list = slices.Collect(rawjson.Elements(raw))
+	list := slices.Collect(rawjson.Elements(raw))
 	if len(list) == 0 {
-		return nil, false, bad(o.member(name), "is empty")
+		return nil, bad(o.member(name), "is empty")
 	}
-	return list, true, nil
+	return list, nil
 }

@@ -7,6 +7,11 @@
 // upstream, eight at a time, and what that replies is the response with the same messageId. Messages
 // that the back-end wants delivered are updates: new messages with a fresh id.
 //
+// A route of the role "api" takes updates and closes from back-ends over HTTP, for the sessions that a
+// condition on their identity selects.
+//
 // The path of a frame: decode (codec.go) → Plugin.Step (session.go) → a call; its answer → Step → a
-// frame. The specification is README.md's business.
+// frame, or a delivery (deliver.go). That of a request: Plugin.Step → api (api.go), the body
+// (body.go) and whom it is for (selection.go) → a call; its answer → Step → the response. What clients
+// and back-ends see is README.md's business.
 package ctproto

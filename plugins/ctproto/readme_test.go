@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
 	"github.com/protocol-bridge/bridge/sdk"
+	"github.com/protocol-bridge/bridge/sdk/plugintest"
 )
 
 // TestReadmeTable: the table of the configuration says what the plugin describes.
@@ -24,7 +26,7 @@ func TestReadmeTable(t *testing.T) {
 	var want strings.Builder
 	want.WriteString("| attribute | type | default | meaning |\n| --- | --- | --- | --- |\n")
 	for _, f := range desc.GetRouteConfig() {
-		fmt.Fprintf(&want, "| `%s` | %s | `%s` | %s |\n", f.GetName(), typeName(f), defaultText(f), f.GetDoc())
+		fmt.Fprintf(&want, "| `%s` | %s | %s | %s |\n", f.GetName(), typeName(f), defaultText(f), f.GetDoc())
 	}
 	text, err := os.ReadFile("README.md")
 	if err != nil {
@@ -45,8 +47,32 @@ func typeName(f *pluginv1.Field) string {
 }
 
 func defaultText(f *pluginv1.Field) string {
+	text := f.GetDefaultJson()
 	if f.GetType() == pluginv1.FieldType_FIELD_TYPE_EXPRESSION {
-		return strings.Trim(f.GetDefaultJson(), `"`)
+		text = strings.Trim(text, `"`)
 	}
-	return f.GetDefaultJson()
+	if text == "" {
+		return "none"
+	}
+	return "`" + text + "`"
+}
+
+var curlBody = regexp.MustCompile(`(?s)/(updates|close) -d '(.*?)'`)
+
+// TestReadmeRequests: what the README posts to the API is taken.
+func TestReadmeRequests(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := curlBody.FindAllStringSubmatch(string(text), -1)
+	if len(list) < 2 {
+		t.Errorf("README.md posts %d times", len(list))
+	}
+	for _, m := range list {
+		step := apiRequest{path: "/api/" + m[1], body: m[2]}.step(t)
+		if got := plugintest.Format(step); !strings.HasPrefix(got, "call "+m[1]+" select") {
+			t.Errorf("%s of %s leads to %s", m[1], m[2], got)
+		}
+	}
 }

@@ -11,46 +11,52 @@ const maxConditions = 16
 
 // selection reads whom a request is for: authorized sessions, and of these the members of a channel
 // and those for which a condition holds, where it says so.
-func (o object) selection() (sdk.Select, error) {
-	sel := sdk.Select{Authenticated: true}
-	channel, inRequest, err := o.text("channel")
-	if err != nil {
+func (o object) selection() (sel sdk.Select, err error) {
+	sel.Authenticated = true
+	condition := object{name: "select"}
+	if raw := o.values["select"]; raw != nil {
+		if condition, err = objectOf("select", raw, conditionMembers("channel")...); err != nil {
+			return sel, err
+		}
+	}
+	if sel.Channel, err = channelOf(o, condition); err != nil {
 		return sel, err
 	}
-	raw := o.values["select"]
-	if raw != nil {
-		c, err := objectOf("select", raw, conditionMembers("channel")...)
+	delete(condition.values, "channel")
+	if len(condition.values) > 0 {
+		where, err := condition.condition(1)
 		if err != nil {
 			return sel, err
 		}
-		inner, inSelect, err := c.text("channel")
-		switch {
-		case err != nil:
-			return sel, err
-		case inSelect && inRequest:
-			return sel, bad("channel", "is there twice")
-		case inSelect:
-			channel, inRequest = inner, true
-		}
-		delete(c.values, "channel")
-		if len(c.values) > 0 {
-			where, err := c.condition(1)
-			if err != nil {
-				return sel, err
-			}
-			sel.Where = &where
-		}
-	}
-	if inRequest {
-		if err := sdk.CheckChannel(channel); err != nil {
-			return sel, bad("channel", "cannot name one: %v", err)
-		}
-		sel.Channel = channel
+		sel.Where = &where
 	}
 	if err := sdk.CheckWhere(sel.Where); err != nil {
 		return sel, bad("select", "is refused: %v", err)
 	}
 	return sel, nil
+}
+
+// channelOf is the channel that one of them has; empty when none does.
+func channelOf(body, condition object) (string, error) {
+	channel, beside, err := body.text("channel")
+	if err != nil {
+		return "", err
+	}
+	inside, is, err := condition.text("channel")
+	switch {
+	case err != nil:
+		return "", err
+	case is && beside:
+		return "", bad("channel", "is there twice")
+	case is:
+		channel = inside
+	case !beside:
+		return "", nil
+	}
+	if err := sdk.CheckChannel(channel); err != nil {
+		return "", bad("channel", "cannot name one: %v", err)
+	}
+	return channel, nil
 }
 
 // conditionMembers are those that a condition may have, and more.
@@ -81,7 +87,7 @@ func (o object) condition(depth int) (w sdk.Where, err error) {
 }
 
 func (o object) conditions(name string, depth int) (list []sdk.Where, err error) {
-	elements, _, err := o.list(name)
+	elements, err := o.list(name)
 	if err != nil {
 		return nil, err
 	}
@@ -110,10 +116,8 @@ func (o object) test() (*sdk.Test, error) {
 		return nil, err
 	}
 	t := &sdk.Test{Path: path, Equals: o.values["equals"], Contains: o.values["contains"]}
-	if raw := o.values["in"]; raw != nil {
-		if t.In, _, err = o.list("in"); err != nil {
-			return nil, err
-		}
+	if t.In, err = o.list("in"); err != nil {
+		return nil, err
 	}
 	if raw := o.values["exists"]; raw != nil {
 		is := string(raw) == "true"

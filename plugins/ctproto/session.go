@@ -157,17 +157,22 @@ func (p *Plugin) frame(s *session, f sdk.Frame) error {
 
 // authorize asks the auth backend; only a well-formed authorize stops the clock.
 func (p *Plugin) authorize(s *session, m message) error {
-	token := config(s).Token
-	text, ok, err := token.Text(s.Scope(token, sdk.Scope{"payload": sdk.JSONValue(m.payload)}))
+	c, scope := config(s), sdk.Scope{"payload": sdk.JSONValue(m.payload)}
+	token, hasToken, err := c.Token.Text(s.Scope(c.Token, scope))
 	if err != nil {
 		s.Log().Info("token cannot be evaluated", "err", err)
+		return sdk.CloseWith(failed("Wrong auth payload"))
+	}
+	user, _, err := c.UserID.Text(s.Scope(c.UserID, scope))
+	if err != nil {
+		s.Log().Info("user id cannot be evaluated", "err", err)
 		return sdk.CloseWith(failed("Wrong auth payload"))
 	}
 	s.State.Phase = phaseAuthorizing
 	s.StopTimer(authorizeTimer)
 	s.Call(sdk.Call{
 		Tag:    authorizeTag + m.id,
-		Target: sdk.Authenticate{Token: text, HasToken: ok, Payload: m.payload},
+		Target: sdk.Authenticate{Token: token, HasToken: hasToken, UserID: user, Payload: m.payload},
 	})
 	return nil
 }

@@ -127,6 +127,31 @@ func TestTokenThatIsNoText(t *testing.T) {
 	}
 }
 
+func TestUserID(t *testing.T) {
+	tests := []struct{ name, config, payload, want string }{
+		{"none asked for", `{}`, `{"userId":"38"}`, ""},
+		{"text", `{"user_id":"payload.userId"}`, `{"userId":"38"}`, "38"},
+		{"number", `{"user_id":"payload.userId"}`, `{"userId":1463786910324359168}`, "1463786910324359168"},
+		{"absent", `{"user_id":"payload.userId"}`, `{}`, ""},
+		{"null", `{"user_id":"payload.userId"}`, `{"userId":null}`, ""},
+		{"null payload", `{"user_id":"payload.userId"}`, `null`, ""},
+		{"list", `{"user_id":"payload.userId"}`, `{"userId":["38"]}`, "refused"},
+		{"object", `{"user_id":"payload.userId"}`, `{"userId":{}}`, "refused"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			step := bench(t, tt.config).Send(plugintest.Textf(`{"messageId":"authorize1","type":"authorize","payload":%s}`, tt.payload))[0]
+			if tt.want == "refused" {
+				check(t, []*pluginv1.Step{step}, "close 1008 Authorization failed: Wrong auth payload")
+				return
+			}
+			if got := step.GetCommands()[1].GetCall().GetAuthenticate().GetUserId(); got != tt.want {
+				t.Errorf("asked for %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestLongToken(t *testing.T) {
 	long := strings.Repeat("x", 1<<20)
 	payload := `{"token":"` + long + `"}`

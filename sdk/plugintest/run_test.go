@@ -60,11 +60,16 @@ func talksTwice() *numbers[kept] {
 
 func playText(t *testing.T, launch pluginhost.Launcher, k kill, text string) (int, error) {
 	t.Helper()
+	return playWith(t, Config{}, launch, k, text)
+}
+
+func playWith(t *testing.T, config Config, launch pluginhost.Launcher, k kill, text string) (int, error) {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "transcript.txt")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	tr, err := readTranscript(file, Config{})
+	tr, err := readTranscript(file, config)
 	if err != nil {
 		return 0, err
 	}

@@ -1,6 +1,11 @@
 // Package httpapi is the codec of Bridge's own back-end contract: one JSON object asks, one JSON
-// object answers, whatever protocol the client speaks. It is pure: no I/O, no clock. docs/http-contract.md
-// is its specification.
+// object answers, whatever protocol the client speaks. docs/http-contract.md is its specification.
+//
+//   - [AppendRequest] and [AppendAuthorize] write what is asked, [AppendSignature] signs it;
+//   - [DecodeAnswer] and [DecodeAuthorized] read a response, its status and its body together;
+//   - [Verify] is for back-ends in Go, and for tests that play one.
+//
+// It is pure: no I/O, no clock. Payloads and claims are passed on byte for byte.
 package httpapi
 
 import "github.com/protocol-bridge/bridge/upstream"

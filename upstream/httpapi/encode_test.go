@@ -31,7 +31,8 @@ func TestAppendRequest(t *testing.T) {
 		},
 		{"nothing", upstream.Request{Purpose: "closed"}, `{"version":1,"event":"closed"}`},
 		{
-			"subscription", upstream.Request{Purpose: "subscribe", Session: "1", Channel: `a"b`},
+			"subscription",
+			upstream.Request{Purpose: "subscribe", Session: "1", Channel: `a"b`},
 			`{"version":1,"event":"subscribe","session":"1","channel":"a\"b"}`,
 		},
 		{"null", upstream.Request{Purpose: "message", Payload: []byte("null")}, `{"version":1,"event":"message","payload":null}`},

@@ -250,6 +250,31 @@ func TestTimeLimits(t *testing.T) {
 	}
 }
 
+// Without a limit for silence, the time of the request is for all of its response.
+func TestWholeInTime(t *testing.T) {
+	t.Parallel()
+	u := server(t, func(c net.Conn, _ int) {
+		r := bufio.NewReader(c)
+		if _, ok := request(c, r); ok {
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+			_, _ = r.ReadByte()
+		}
+	})
+	c := New(Config{URL: u, ConnectTimeout: time.Minute, MaxIdle: 1})
+	t.Cleanup(c.Close)
+	r, err := c.Post(t.Context(), time.Now().Add(100*time.Millisecond), "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if piece, err := r.Next(); string(piece) != "half" || err != nil {
+		t.Errorf("the first piece is %q, %v", piece, err)
+	}
+	if piece, err := r.Next(); !errors.Is(err, ErrTimeout) {
+		t.Errorf("the second piece is %q, %v, want %v", piece, err, ErrTimeout)
+	}
+}
+
 func TestAborted(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("going away")

@@ -4598,7 +4598,8 @@ func (x *Act) GetAction() *Action {
 	return nil
 }
 
-// Select does something to all sessions of this plugin that match; answered with their count.
+// Select does something to all sessions of this plugin that match, but for plain HTTP requests;
+// answered with their count.
 type Select struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	UserIds       []string               `protobuf:"bytes,1,rep,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"` // any of them; empty: any user
