@@ -298,15 +298,15 @@ func (r *reloading) removedPlugins() []string {
 func (b *bridge) reloadAndLog(ctx context.Context) {
 	report, err := b.reload(ctx)
 	if err != nil {
-		for _, line := range strings.Split(err.Error(), "\n") {
-			b.log.Error("configuration is not reloaded, the old one serves on", "err", line)
+		lines := strings.Split(err.Error(), "\n")
+		for _, line := range lines {
+			b.log.Error("fault of the configuration", "err", line)
 		}
+		b.log.Error("configuration is not reloaded, the old one serves on", "faults", len(lines))
 		return
 	}
-	if len(report.Changes) == 0 {
-		b.log.Info("configuration reloaded, nothing has changed")
-	}
 	for _, c := range report.Changes {
-		b.log.Info("configuration reloaded", "change", c.String())
+		b.log.Info("configuration changed", "change", c.String())
 	}
+	b.log.Info("configuration reloaded", "changes", len(report.Changes))
 }

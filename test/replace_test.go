@@ -68,7 +68,8 @@ func TestReplaceAndKillUnderLoad(t *testing.T) {
 	for end, i := time.Now().Add(size(6*time.Second, time.Second)), 0; time.Now().Before(end); i++ {
 		<-every.C
 		if i%5 == 0 {
-			b.Reload(ctproto(backend, "  standby = true\n"+round(i)))
+			b.Write(ctproto(backend, "  standby = true\n"+round(i)))
+			b.Signal(syscall.SIGHUP)
 		}
 		if i%4 != 0 {
 			continue

@@ -118,7 +118,7 @@ type Plugin struct {
 	culprits atomic.Uint64
 	culprit  atomic.Int64 // when the last one was found, ns
 
-	swap       chan *Instance // a replacement for the supervisor to watch
+	swap       chan handover // to a replacement, which the supervisor watches then
 	quarantine quarantine
 
 	ctx    context.Context //nolint:containedctx // the plugin's life
@@ -138,7 +138,7 @@ func New(cfg Config) *Plugin {
 	p := &Plugin{
 		cfg: cfg, log: cfg.Logger.With("plugin", cfg.Label),
 		named: make(map[string]*Actor), instances: make(map[*Instance]bool),
-		swap: make(chan *Instance),
+		swap: make(chan handover),
 	}
 	p.settings.Store(cfg.Settings.withDefaults())
 	p.quarantine = quarantine{plugin: p, wake: make(chan struct{}, 1)}

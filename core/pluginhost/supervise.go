@@ -92,8 +92,9 @@ func (p *Plugin) attend(in *Instance, spare **Instance) *Instance {
 			return nil
 		case next := <-p.swap:
 			old := in
-			in = next
+			in = next.instance
 			p.install(in)
+			close(next.done)
 			if *spare != nil { // of the old configuration or binary
 				p.stopInstance(*spare)
 				*spare = nil
@@ -171,13 +172,21 @@ func (p *Plugin) Prepare(s Settings) (*Prepared, error) {
 // blocks until new events go there.
 func (r *Prepared) Commit() error {
 	r.plugin.settings.Store(r.settings)
+	h := handover{r.instance, make(chan struct{})}
 	select {
-	case r.plugin.swap <- r.instance:
+	case r.plugin.swap <- h:
+		<-h.done
 		return nil
 	case <-r.plugin.ctx.Done():
 		r.Abandon()
 		return ErrStopped
 	}
+}
+
+// handover asks the supervisor to have an instance serve; done is closed when it does.
+type handover struct {
+	instance *Instance
+	done     chan struct{}
 }
 
 // Abandon ends the prepared instance.

@@ -102,11 +102,31 @@ func (b *Bridge) Write(file string) {
 	}
 }
 
-// Reload replaces bridge.hcl but for its head and has it read.
-func (b *Bridge) Reload(file string) {
+// Reload replaces bridge.hcl but for its head, has it read, and waits until that is done or was
+// refused. It returns what the log says of it: the changes, or the faults.
+func (b *Bridge) Reload(file string) (lines []string, reloaded bool) {
 	b.t.Helper()
+	before := len(b.lines())
 	b.Write(file)
 	b.Signal(syscall.SIGHUP)
+	Until(b.t, startLimit, "the log says how the reload went", func() bool {
+		lines = nil
+		for _, l := range b.lines()[before:] {
+			switch l.Msg {
+			case "configuration changed":
+				lines = append(lines, l.Change)
+			case "fault of the configuration":
+				lines = append(lines, l.Err)
+			case "configuration reloaded":
+				reloaded = true
+				return true
+			case "configuration is not reloaded, the old one serves on":
+				return true
+			}
+		}
+		return false
+	})
+	return lines, reloaded
 }
 
 func (b *Bridge) run(cfg Config) {
@@ -170,6 +190,7 @@ type logLine struct {
 	Address  string `json:"address"`
 	Err      string `json:"err"`
 	Mend     string `json:"mend"`
+	Change   string `json:"change"`
 }
 
 // Log is what the bridge has logged so far.
