@@ -48,8 +48,7 @@ type bridge struct {
 	draining atomic.Bool
 	loads    int            // configurations so far
 	behind   sync.WaitGroup // what a reload leaves to be done
-	stopping context.Context
-	hurry    context.CancelFunc // ends stopping
+	stopping chan struct{}  // closed when bridge ends, so that nothing is waited for any more
 
 	routesMu  sync.Mutex // guards what follows, and the making of tables
 	listeners []*listener
@@ -89,9 +88,8 @@ func Run(ctx context.Context, cfg *config.Config, opt Options) error {
 func newBridge(cfg *config.Config, opt Options) (*bridge, error) {
 	b := &bridge{
 		cfg: cfg, opt: opt, log: opt.Logger, registry: prometheus.NewRegistry(),
-		plugins: make(map[string]*running), entries: make(map[string]pluginEntries),
+		plugins: make(map[string]*running), entries: make(map[string]pluginEntries), stopping: make(chan struct{}),
 	}
-	b.stopping, b.hurry = context.WithCancel(context.Background())
 	b.metrics = upstream.NewMetrics(b.registry)
 	var err error
 	b.backends, err = newBackends(cfg, opt, b.metrics, nil, b.loads)
@@ -231,7 +229,7 @@ const lastConnections = 2 * time.Second
 // stop ends what start began, in reverse.
 func (b *bridge) stop() {
 	b.draining.Store(true)
-	b.hurry()
+	close(b.stopping)
 	b.behind.Wait()
 	for _, l := range b.listeners {
 		l.server.Stop()

@@ -127,11 +127,9 @@ func (r *reloading) listener(lc *config.Listener) (*listener, error) {
 func (r *reloading) plugin(ctx context.Context, c *pluginChange) error {
 	b := r.bridge
 	label := c.run.cfg.Label
-	var running *pluginv1.DescribeResponse
+	var running *pluginv1.DescribeResponse // nil: it is new, or could not be started so far
 	if c.old != nil {
-		if running = b.engine.Plugin(label).Description(); running == nil {
-			return fmt.Errorf("plugin %q has not started yet, so that its configuration cannot be compared: wait for it, or restart bridge", label)
-		}
+		running = b.engine.Plugin(label).Description()
 		c.gone = b.goneRoutes(c.old, c.run.cfg)
 	}
 	spec := b.spec(c.run, r.backends, c.gone)
@@ -140,7 +138,7 @@ func (r *reloading) plugin(ctx context.Context, c *pluginChange) error {
 		c.added = true
 		return b.engine.AddPlugin(ctx, spec)
 	}
-	if sameProcess(c.old, c.run) {
+	if running != nil && sameProcess(c.old, c.run) {
 		req, diags := c.run.cfg.Resolve(running)
 		if diags.HasErrors() {
 			return &ConfigError{diags}
@@ -182,7 +180,9 @@ func (r *reloading) abandon() {
 		case c.update != nil && c.update.prepared != nil:
 			c.update.Abandon()
 		case c.added:
-			r.bridge.engine.RemovePlugin(c.run.cfg.Label)
+			if a := r.bridge.engine.attached(c.run.cfg.Label); a != nil {
+				r.bridge.engine.remove(a)
+			}
 		}
 	}
 	for _, l := range r.listeners {
@@ -222,7 +222,7 @@ func (r *reloading) commit() *Report {
 	r.swapRoutes()
 	sessions = append(sessions, b.engine.Sessions(report.gone)...)
 
-	removed := r.removedPlugins()
+	gone, removed := b.engine.states(report.gone), r.removedPlugins()
 	oldBackends := b.backends
 	b.cfg, b.backends = r.cfg, r.backends
 	b.plugins = make(map[string]*running)
@@ -232,17 +232,15 @@ func (r *reloading) commit() *Report {
 	deadline := time.Now().Add(r.cfg.Shutdown.Timeout)
 	b.behind.Go(func() {
 		closeSessions(sessions, session.CloseRestart, deadline)
-		for id := range report.gone {
-			b.engine.DropRoute(id)
-		}
-		for _, label := range removed {
-			b.engine.RemovePlugin(label)
+		b.engine.drop(gone)
+		for _, a := range removed {
+			b.engine.remove(a)
 		}
 		timer := time.NewTimer(retireAfter)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
-		case <-b.stopping.Done():
+		case <-b.stopping:
 		}
 		oldBackends.retire(r.backends)
 	})
@@ -284,14 +282,14 @@ func (r *reloading) swapRoutes() {
 	}
 }
 
-func (r *reloading) removedPlugins() []string {
-	var labels []string
+func (r *reloading) removedPlugins() []*attached {
+	var list []*attached
 	for label := range r.bridge.plugins {
 		if !slices.ContainsFunc(r.plugins, func(c *pluginChange) bool { return c.run.cfg.Label == label }) {
-			labels = append(labels, label)
+			list = append(list, r.bridge.engine.attached(label))
 		}
 	}
-	return labels
+	return list
 }
 
 // reloadAndLog does what SIGHUP asks for.

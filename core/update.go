@@ -76,19 +76,32 @@ func (e *Engine) SetChannels(blocks []access.Block, mirrors []Mirror) {
 	e.makeRulesLocked()
 }
 
-// DropRoute forgets a route that has no sessions any more.
-func (e *Engine) DropRoute(id string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.routes, id)
+// states are the routes of those ids as they are now.
+func (e *Engine) states(ids map[string]bool) []*routeState {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	var list []*routeState
+	for id := range ids {
+		if r := e.routes[id]; r != nil {
+			list = append(list, r)
+		}
+	}
+	return list
 }
 
-// RemovePlugin ends a plugin. Its sessions are to be closed before.
-func (e *Engine) RemovePlugin(label string) {
-	a := e.attached(label)
-	if a == nil {
-		return
+// drop forgets routes that have no sessions any more, unless there is another one of that id by now.
+func (e *Engine) drop(routes []*routeState) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, r := range routes {
+		if e.routes[r.ID] == r {
+			delete(e.routes, r.ID)
+		}
 	}
+}
+
+// remove ends a plugin. Its sessions are to be closed before.
+func (e *Engine) remove(a *attached) {
 	e.mu.Lock()
 	e.plugins = slices.DeleteFunc(slices.Clone(e.plugins), func(x *attached) bool { return x == a })
 	for id, r := range e.routes {
@@ -104,10 +117,12 @@ func (e *Engine) RemovePlugin(label string) {
 	}
 }
 
+// attached is the plugin of that label, the newest while an older one is being removed; nil when there
+// is none.
 func (e *Engine) attached(label string) *attached {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	for _, a := range e.plugins {
+	for _, a := range slices.Backward(e.plugins) {
 		if a.Label() == label {
 			return a
 		}

@@ -252,3 +252,45 @@ func TestReloadPlugins(t *testing.T) {
 		t.Errorf("process %d serves, want %d, which nothing was about", now, pid)
 	}
 }
+
+// TestReloadMendsPlugin: a plugin that cannot be started is started once the file says how.
+func TestReloadMendsPlugin(t *testing.T) {
+	file := func(program string) string {
+		return fmt.Sprintf("plugin \"lines\" {\n  command = [%q]\n  route \"/lines\" {\n    auth = auth.none\n  }\n}\n", program)
+	}
+	b := harness.Start(t, harness.Config{File: file("/nowhere/lines"), Unready: true})
+	harness.Until(t, harness.AnswerLimit, "the plugin fails", func() bool { return b.Plugin("lines").State == "failing" })
+	lines, ok := b.Reload(file(harness.Program("lines")))
+	if !ok {
+		t.Fatal(lines)
+	}
+	ws, err := harness.Dial(b.URL("/lines"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = ws.Close()
+}
+
+// TestReloadBringsBack: what was taken away and is given back serves at once, whatever is still being
+// cleared away of it.
+func TestReloadBringsBack(t *testing.T) {
+	one := echoFile("", echoRoute("/client", ""))
+	two := echoFile("", echoRoute("/client", "")+echoRoute("/other", "")) + "plugin \"again\" {\n  type = \"ctproto\"\n" + echoRoute("/again", "") + "}\n"
+	b := harness.Start(t, harness.Config{File: two})
+	for range size(10, 3) {
+		other, again := dialCTProto(t, b, "/other"), dialCTProto(t, b, "/again")
+		for _, file := range []string{one, two} {
+			if lines, ok := b.Reload(file); !ok {
+				t.Fatal(lines)
+			}
+		}
+		echoes(t, dialCTProto(t, b, "/other"))
+		echoes(t, dialCTProto(t, b, "/again"))
+		for _, ws := range []*websocket.Conn{other, again} {
+			if code, _, err := harness.AwaitClose(ws, harness.AnswerLimit); err != nil || code != 1012 {
+				t.Errorf("closed with %d, %v, want 1012", code, err)
+			}
+		}
+	}
+	harness.Until(t, harness.AnswerLimit, "one process a plugin is left", func() bool { return len(b.Children()) == 2 })
+}

@@ -42,12 +42,15 @@ func (p *Plugin) supervise(first chan<- error) {
 	}
 	var spare *Instance
 	for p.ctx.Err() == nil {
-		if backoff > 0 && !p.pause(backoff) {
-			break
+		var handed handover
+		if backoff > 0 {
+			handed = p.await(backoff)
 		}
-		in := spare
-		spare = nil
+		in := handed.instance
 		if in == nil {
+			in, spare = spare, nil
+		}
+		if in == nil && p.ctx.Err() == nil {
 			var err error
 			if in, err = p.launch(roleMain); err != nil {
 				p.failed(err)
@@ -59,8 +62,14 @@ func (p *Plugin) supervise(first chan<- error) {
 				continue
 			}
 		}
+		if in == nil {
+			break
+		}
 		started := time.Now()
 		p.install(in)
+		if handed.done != nil {
+			close(handed.done)
+		}
 		report(nil)
 		spare = p.spare(spare)
 		if in = p.attend(in, &spare); in == nil {
@@ -76,6 +85,19 @@ func (p *Plugin) supervise(first chan<- error) {
 		p.stopInstance(spare)
 	}
 	report(ErrStopped)
+}
+
+// await lets time pass until the next attempt, or until somebody hands an instance over.
+func (p *Plugin) await(d time.Duration) handover {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case h := <-p.swap:
+		return h
+	case <-t.C:
+	case <-p.ctx.Done():
+	}
+	return handover{}
 }
 
 // attend waits for the serving instance to die, following replacements; it returns the one that
