@@ -16,7 +16,7 @@ func (b *backends) adminAuth(a *config.Admin) func(*http.Request) int {
 	if a.Auth == nil {
 		return nil
 	}
-	backend := b.auths[a.Auth]
+	backend := b.auths[a.Auth.Ref()]
 	return func(r *http.Request) int {
 		ans := backend.Authenticate(r.Context(), &auth.Request{
 			Opening: auth.Opening{Authorization: r.Header.Get("Authorization")}, RemoteAddress: r.RemoteAddr,

@@ -94,7 +94,7 @@ func (e *Engine) Admit(ctx context.Context, info *session.Info) (*session.Admiss
 		return nil, auth.Answer{}, err
 	}
 	if r.Auth == nil {
-		return &session.Admission{}, auth.Answer{Outcome: neutral.OK}, nil
+		return &session.Admission{By: r.AuthKey}, auth.Answer{Outcome: neutral.OK}, nil
 	}
 	req := &auth.Request{ID: strconv.FormatUint(e.ids.Next(), 10)}
 	if req.Token, req.HasToken, err = handshakeToken(r, info); err != nil {
@@ -105,7 +105,7 @@ func (e *Engine) Admit(ctx context.Context, info *session.Info) (*session.Admiss
 	if id == nil {
 		return nil, ans, nil
 	}
-	return &session.Admission{Identity: id, Channels: ans.Joins, Expires: ans.Expires}, ans, nil
+	return &session.Admission{Identity: id, Channels: ans.Joins, Expires: ans.Expires, By: r.AuthKey}, ans, nil
 }
 
 // handshakeToken is what the client shows: a bearer token, else what the route's expression finds,
@@ -114,8 +114,8 @@ func handshakeToken(r *routeState, info *session.Info) (token string, ok bool, e
 	if scheme, rest, found := strings.Cut(info.Header("authorization"), " "); found && strings.EqualFold(scheme, "bearer") {
 		return strings.TrimSpace(rest), true, nil
 	}
-	if r.token != nil {
-		if token, ok, err = r.token.String(expr.Scope{"request": requestValue(info)}); ok || err != nil {
+	if r.Token != nil {
+		if token, ok, err = r.Token.String(expr.Scope{"request": requestValue(info)}); ok || err != nil {
 			return token, ok, err
 		}
 	}

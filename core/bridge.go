@@ -17,7 +17,7 @@ import (
 	"github.com/protocol-bridge/bridge/core/pluginhost"
 	"github.com/protocol-bridge/bridge/core/route"
 	"github.com/protocol-bridge/bridge/core/session"
-	"github.com/protocol-bridge/bridge/internal/expr"
+	"github.com/protocol-bridge/bridge/core/upstream"
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
 )
 
@@ -27,33 +27,39 @@ type Options struct {
 	Version string
 	// Builtin is the command that starts a built-in plugin of that type; false when there is none.
 	Builtin func(typ string) ([]string, bool)
-	// Replace asks, with each value, for all plugins' processes to be replaced, live; nil: never.
-	Replace <-chan struct{}
+	// Reload asks, with each value, for the configuration to be read again; nil: never.
+	Reload <-chan struct{}
 	// Started, when set, is called once everything serves, with the addresses by listener name and
 	// the admin's under "admin".
 	Started func(addresses map[string]string)
 }
 
-// bridge is a running configuration.
+// bridge is a running configuration. Reloads come one after another.
 type bridge struct {
-	cfg      *config.Config
+	cfg      *config.Config // replaced by reloads
 	opt      Options
 	log      *slog.Logger
 	engine   *Engine
-	backends *backends
-	metrics  *prometheus.Registry
+	registry *prometheus.Registry
+	metrics  *upstream.Metrics
+	backends *backends // replaced by reloads
+	plugins  map[string]*running
 	admin    *admin.Server
 	draining atomic.Bool
+	loads    int            // configurations so far
+	behind   sync.WaitGroup // what a reload leaves to be done
+	stopping chan struct{}  // closed when bridge ends, so that nothing is waited for any more
 
-	routesMu  sync.Mutex                                             // guards what follows, and the making of tables
-	listeners []*listener                                            // written once, by start
-	entries   map[*config.Plugin]map[*config.Listener][]*route.Entry // of plugins that said what they are
+	routesMu  sync.Mutex // guards what follows, and the making of tables
+	listeners []*listener
+	retired   []*listener              // whose address was given up, and which may have connections
+	entries   map[string]pluginEntries // of plugins that said what they are, by label
 }
 
 type listener struct {
 	cfg    *config.Listener
 	server *listen.Server
-	routes atomic.Pointer[route.Table]
+	routes *atomic.Pointer[route.Table]
 }
 
 // ConfigError is a fault of the configuration that shows only once a plugin has described itself.
@@ -81,11 +87,12 @@ func Run(ctx context.Context, cfg *config.Config, opt Options) error {
 // error.
 func newBridge(cfg *config.Config, opt Options) (*bridge, error) {
 	b := &bridge{
-		cfg: cfg, opt: opt, log: opt.Logger, metrics: prometheus.NewRegistry(),
-		entries: make(map[*config.Plugin]map[*config.Listener][]*route.Entry),
+		cfg: cfg, opt: opt, log: opt.Logger, registry: prometheus.NewRegistry(),
+		plugins: make(map[string]*running), entries: make(map[string]pluginEntries), stopping: make(chan struct{}),
 	}
+	b.metrics = upstream.NewMetrics(b.registry)
 	var err error
-	b.backends, err = newBackends(cfg, opt, b.metrics)
+	b.backends, err = newBackends(cfg, opt, b.metrics, nil, b.loads)
 	b.engine = NewEngine(EngineConfig{
 		Logger: opt.Logger, Version: opt.Version, Channels: channelBlocks(cfg), Mirrors: b.backends.mirrors,
 	})
@@ -103,18 +110,14 @@ func Validate(ctx context.Context, cfg *config.Config, opt Options) error {
 	return errors.Join(b.tryPlugins(ctx)...)
 }
 
-// wait replaces plugins when asked to, until ctx ends.
+// wait reloads when asked to, until ctx ends.
 func (b *bridge) wait(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-b.opt.Replace:
-		}
-		for _, p := range b.engine.Plugins() {
-			if err := p.Replace(ctx); err != nil {
-				b.log.Error("plugin is not replaced, the old process serves on", "plugin", p.Label(), "err", err)
-			}
+		case <-b.opt.Reload:
+			b.reloadAndLog(ctx)
 		}
 	}
 }
@@ -131,7 +134,7 @@ func (b *bridge) start(ctx context.Context) error {
 	if a := b.cfg.Admin; a != nil {
 		b.admin = admin.New(admin.Config{
 			Address: a.Address, Logger: b.log, Plugins: b.pluginStatus, Ready: b.ready,
-			Metrics: b.metrics, Authorize: b.backends.adminAuth(a),
+			Metrics: b.registry, Authorize: b.backends.adminAuth(a),
 		})
 		if err := b.admin.Listen(); err != nil {
 			return err
@@ -173,45 +176,14 @@ func (b *bridge) tryPlugins(ctx context.Context) []error {
 	errs := make([]error, len(b.cfg.Plugins))
 	var wg sync.WaitGroup
 	for i, p := range b.cfg.Plugins {
-		wg.Go(func() { errs[i] = b.startPlugin(ctx, p) })
+		run := &running{cfg: p}
+		b.plugins[p.Label] = run
+		spec := b.spec(run, b.backends, nil)
+		spec.Described = func(d *pluginv1.DescribeResponse) { b.describe(p, d) }
+		wg.Go(func() { errs[i] = b.checkKind(p, func() error { return b.engine.AddPlugin(ctx, spec) }) })
 	}
 	wg.Wait()
 	return errs
-}
-
-func (b *bridge) startPlugin(ctx context.Context, p *config.Plugin) error {
-	command := p.Command
-	if len(command) == 0 {
-		builtin, ok := b.opt.Builtin(p.Type)
-		if !ok {
-			return fmt.Errorf("%w: no built-in plugin %q; name its program with command = [\"…\"]", pluginhost.ErrConfig, p.Type)
-		}
-		command = builtin
-	}
-	spec := PluginSpec{
-		Label: p.Label, EventTimeout: p.EventTimeout, Standby: p.Standby,
-		Launcher: &pluginhost.Exec{Command: command, Env: p.Env, SHA256: p.SHA256, MTLS: p.MTLS, Logger: b.log.With("plugin", p.Label)},
-		Configure: func(d *pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, error) {
-			req, diags := p.Resolve(d)
-			if diags.HasErrors() {
-				return nil, &ConfigError{diags}
-			}
-			return req, nil
-		},
-		Complain:  func(list []*pluginv1.Complaint) error { return &ConfigError{p.Complaints(list)} },
-		Described: func(d *pluginv1.DescribeResponse) { b.describe(p, d) },
-	}
-	for _, r := range p.Routes {
-		er := Route{ID: r.ID, Path: r.Path, Channels: r.Channels, Token: func() *expr.Expr { return r.Token }}
-		if r.Auth != nil {
-			er.Auth = b.backends.auths[r.Auth]
-		}
-		if r.Upstream != nil {
-			er.Upstream = b.backends.upstreams[r.Upstream]
-		}
-		spec.Routes = append(spec.Routes, er)
-	}
-	return b.engine.AddPlugin(ctx, spec)
 }
 
 func (b *bridge) pluginStatus() []admin.PluginStatus {
@@ -257,6 +229,8 @@ const lastConnections = 2 * time.Second
 // stop ends what start began, in reverse.
 func (b *bridge) stop() {
 	b.draining.Store(true)
+	close(b.stopping)
+	b.behind.Wait()
 	for _, l := range b.listeners {
 		l.server.Stop()
 	}
@@ -264,12 +238,12 @@ func (b *bridge) stop() {
 	b.engine.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), lastConnections)
 	defer cancel()
-	for _, l := range b.listeners {
+	for _, l := range append(b.listeners, b.retired...) {
 		if err := l.server.Shutdown(ctx); err != nil {
 			b.log.Warn("connections are cut off", "listener", l.cfg.Name, "err", err)
 		}
 	}
-	b.backends.close()
+	b.backends.retire(nil)
 	if b.admin != nil {
 		b.admin.Close()
 	}

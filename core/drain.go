@@ -14,8 +14,17 @@ const drainTick = 10 * time.Millisecond
 // so that not all come back elsewhere at once, and waits until they have gone or the deadline has
 // passed. What is left then is cut off.
 func (e *Engine) CloseSessions(code session.CloseCode, deadline time.Time) {
-	var all []*session.Session
-	e.hub.Each(func(s *session.Session, _ *hub.Group) { all = append(all, s) })
+	everything := func(*session.Session) bool { return true }
+	closeSessions(e.list(everything), code, deadline)
+	cutOff(e.list(everything), code) // and what came meanwhile
+}
+
+// Sessions lists those of some routes.
+func (e *Engine) Sessions(routes map[string]bool) []*session.Session {
+	return e.list(func(s *session.Session) bool { return routes[s.Info.Route] })
+}
+
+func closeSessions(all []*session.Session, code session.CloseCode, deadline time.Time) {
 	if len(all) == 0 {
 		return
 	}
@@ -28,20 +37,34 @@ func (e *Engine) CloseSessions(code session.CloseCode, deadline time.Time) {
 		}
 		s.CloseWith(code)
 	}
-	for time.Now().Before(deadline) && e.sessions() > 0 {
+	for time.Now().Before(deadline) && !ended(all) {
 		time.Sleep(drainTick)
 	}
-	e.hub.Each(func(s *session.Session, _ *hub.Group) { s.Ended(code.Code, code.Reason, false) })
+	cutOff(all, code)
 }
 
-func (e *Engine) sessions() int {
-	n := 0
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	for _, a := range e.plugins {
-		if g := a.group.Load(); g != nil {
-			n += g.Len()
+// cutOff ends what has not ended yet.
+func cutOff(all []*session.Session, code session.CloseCode) {
+	for _, s := range all {
+		s.Ended(code.Code, code.Reason, false)
+	}
+}
+
+func (e *Engine) list(which func(*session.Session) bool) []*session.Session {
+	var all []*session.Session
+	e.hub.Each(func(s *session.Session, _ *hub.Group) {
+		if which(s) {
+			all = append(all, s)
+		}
+	})
+	return all
+}
+
+func ended(all []*session.Session) bool {
+	for _, s := range all {
+		if !s.HasEnded() {
+			return false
 		}
 	}
-	return n
+	return true
 }

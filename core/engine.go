@@ -12,9 +12,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/protocol-bridge/bridge/core/access"
 	"github.com/protocol-bridge/bridge/core/actor"
@@ -46,27 +46,21 @@ type Route struct {
 	ID       string // as in pluginv1.RouteConfig
 	Path     string
 	Auth     auth.Backend  // nil: none
+	AuthKey  string        // tells Auth from another one with the same name; empty: there is only one
 	Upstream upstream.Pool // nil: none
 	Channels *expr.Expr    // of an authenticated session; nil: none
-	// Token returns what finds the token of a client that authenticates at the handshake, or nil. It is
-	// asked for once, when the plugin has been configured first; nil: there is none.
-	Token  func() *expr.Expr
-	Limits session.Limits
+	Token    *expr.Expr    // of a client that authenticates at the handshake; nil: none
 }
 
 // PluginSpec is one plugin block.
 type PluginSpec struct {
-	Label    string
-	Launcher pluginhost.Launcher
-	Routes   []Route
-	// Configure makes the plugin's configuration from what it described.
-	Configure func(*pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, error)
-	Complain  func([]*pluginv1.Complaint) error
+	pluginhost.Settings
+	Label string
+	// Routes returns the routes; it is called when the plugin has been configured.
+	Routes func() []Route
 	// Described is called once, when the plugin has said what it is and before it serves; nil: nobody
 	// wants to know.
-	Described    func(*pluginv1.DescribeResponse)
-	EventTimeout time.Duration // 0: 10 s
-	Standby      bool
+	Described func(*pluginv1.DescribeResponse)
 }
 
 // Engine is a node without its sockets. It is safe for concurrent use.
@@ -78,29 +72,30 @@ type Engine struct {
 	claims   claims
 	expiries expiries
 	rules    atomic.Pointer[access.Rules]
+	mirrors  atomic.Pointer[[]Mirror]
 	quiet    quiet.Limiter // for what strangers can cause
 
 	mu      sync.RWMutex // guards what follows
 	plugins []*attached
 	routes  map[string]*routeState
-	owners  []access.Owner
+	blocks  []access.Block
 }
 
 // attached is a plugin joined to the engine: the host of its steps.
 type attached struct {
 	*pluginhost.Plugin
 	engine *Engine
-	routes []string
+	owns   []string                  // guarded by engine.mu
 	group  atomic.Pointer[hub.Group] // its part of the hub, made once it has described itself
 }
 
 var _ pluginhost.Host = (*attached)(nil)
 
+// routeState is a route of a plugin that has described itself. It is replaced, never changed.
 type routeState struct {
 	Route
 	plugin *attached
-	limits *session.Limits // set once the plugin has described itself
-	token  *expr.Expr      // likewise
+	limits *session.Limits
 }
 
 // NewEngine returns an engine without plugins.
@@ -113,9 +108,10 @@ func NewEngine(cfg EngineConfig) *Engine {
 	}
 	e := &Engine{
 		cfg: cfg, log: cfg.Logger, hub: hub.New(), ids: snowflake.New(cfg.Node, nil),
-		routes: make(map[string]*routeState),
+		routes: make(map[string]*routeState), blocks: cfg.Channels,
 	}
 	e.rules.Store(access.New(cfg.Channels, nil))
+	e.mirrors.Store(&cfg.Mirrors)
 	return e
 }
 
@@ -123,61 +119,56 @@ func NewEngine(cfg EngineConfig) *Engine {
 // configuration (pluginhost.ErrConfig) it is tried again in the background.
 func (e *Engine) AddPlugin(ctx context.Context, spec PluginSpec) error {
 	a := &attached{engine: e}
-	a.Plugin = pluginhost.New(pluginhost.Config{
-		Label: spec.Label, Launcher: spec.Launcher, Host: a, NewID: e.ids.Next, Logger: e.log,
-		CoreVersion: e.cfg.Version, EventTimeout: spec.EventTimeout, Standby: spec.Standby, Clock: e.cfg.Clock,
-		Complain: spec.Complain,
-		Configure: func(d *pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, error) {
-			req, err := spec.Configure(d)
-			if err == nil {
-				e.describe(a, d, spec.Described)
+	configure := spec.Configure
+	spec.Configure = func(d *pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, error) {
+		req, err := configure(d)
+		if err == nil && a.group.Load() == nil {
+			if spec.Described != nil {
+				spec.Described(d)
 			}
-			return req, err
-		},
+			e.adopt(a, d, spec.Routes())
+		}
+		return req, err
+	}
+	a.Plugin = pluginhost.New(pluginhost.Config{
+		Label: spec.Label, Settings: spec.Settings, Host: a, NewID: e.ids.Next, Logger: e.log,
+		CoreVersion: e.cfg.Version, Clock: e.cfg.Clock,
 	})
 	e.mu.Lock()
-	e.plugins = append(e.plugins, a)
-	for _, r := range spec.Routes {
-		e.routes[r.ID] = &routeState{Route: r, plugin: a}
-		a.routes = append(a.routes, r.ID)
-	}
+	e.plugins = append(slices.Clone(e.plugins), a)
 	e.mu.Unlock()
 	return a.Start(ctx)
 }
 
-// describe makes the plugin's part of the hub and what its routes need, at its first start.
-func (e *Engine) describe(a *attached, d *pluginv1.DescribeResponse, described func(*pluginv1.DescribeResponse)) {
-	if a.group.Load() != nil {
-		return
+// adopt takes over what a plugin said of itself and its routes; from now on it serves.
+func (e *Engine) adopt(a *attached, d *pluginv1.DescribeResponse, routes []Route) {
+	limits := session.NewLimits(session.Limits{WindowEvents: int(d.GetWindowEvents()), WindowBytes: int(d.GetWindowBytes())})
+	e.mu.Lock()
+	a.owns = d.GetOwns()
+	for _, r := range routes {
+		e.routes[r.ID] = &routeState{Route: r, plugin: a, limits: limits}
 	}
-	if described != nil {
-		described(d)
-	}
+	e.makeRulesLocked()
+	e.mu.Unlock()
 	opt := hub.Options{Owns: d.GetOwns(), Reserved: d.GetReserved()}
 	if d.GetEncodes() {
 		opt.Deliver = func(channels []string, m *hub.Message, done func()) {
 			a.Deliver(channels, contentProto(m), done)
 		}
 	}
-	e.mu.Lock()
-	for _, id := range a.routes {
-		r := e.routes[id]
-		l := r.Limits
-		if l.WindowEvents == 0 {
-			l.WindowEvents = int(d.GetWindowEvents())
-		}
-		if l.WindowBytes == 0 {
-			l.WindowBytes = int(d.GetWindowBytes())
-		}
-		r.limits = session.NewLimits(l)
-		if r.Token != nil {
-			r.token = r.Token()
-		}
+	if g := a.group.Load(); g != nil {
+		g.SetOptions(opt)
+		return
 	}
-	e.owners = append(e.owners, access.Owner{Plugin: a.Label(), Prefixes: d.GetOwns()})
-	e.rules.Store(access.New(e.cfg.Channels, e.owners))
-	e.mu.Unlock()
-	a.group.Store(e.hub.Group(a.Label(), opt)) // last: from now on it serves
+	a.group.Store(e.hub.Group(a.Label(), opt))
+}
+
+func (e *Engine) makeRulesLocked() {
+	owners := make([]access.Owner, 0, len(e.plugins))
+	for _, a := range e.plugins {
+		owners = append(owners, access.Owner{Plugin: a.Label(), Prefixes: a.owns})
+	}
+	e.rules.Store(access.New(e.blocks, owners))
 }
 
 func (e *Engine) route(id string) *routeState {
@@ -195,7 +186,7 @@ var ErrNotReady = errors.New("plugin is not ready")
 // Open makes the session of a fresh connection on a route. who is nil where clients authenticate
 // later, or not at all.
 func (e *Engine) Open(info *session.Info, who *session.Admission, t session.Transport) (*session.Session, error) {
-	r, err := e.serving(info.Route)
+	r, err := e.admitted(info.Route, who)
 	if err != nil {
 		return nil, err
 	}
@@ -204,11 +195,20 @@ func (e *Engine) Open(info *session.Info, who *session.Admission, t session.Tran
 
 // OpenRequest makes the session of a plain request on a route. With streamed the body follows.
 func (e *Engine) OpenRequest(info *session.Info, who *session.Admission, body []byte, streamed bool, w session.ResponseWriter) (*session.Session, error) {
-	r, err := e.serving(info.Route)
+	r, err := e.admitted(info.Route, who)
 	if err != nil {
 		return nil, err
 	}
 	return r.plugin.OpenRequest(info, who, w, r.limits, body, streamed), nil
+}
+
+// admitted is the route, unless who was admitted by an auth backend that is the route's no more.
+func (e *Engine) admitted(route string, who *session.Admission) (*routeState, error) {
+	r, err := e.serving(route)
+	if err == nil && who != nil && who.By != r.AuthKey {
+		err = fmt.Errorf("%w: the auth of %s has changed", ErrNotReady, route)
+	}
+	return r, err
 }
 
 func (e *Engine) serving(route string) (*routeState, error) {
@@ -230,12 +230,8 @@ func (e *Engine) Ready(route string) bool {
 
 // Plugin is the plugin of that label, nil when there is none.
 func (e *Engine) Plugin(label string) *pluginhost.Plugin {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	for _, a := range e.plugins {
-		if a.Label() == label {
-			return a.Plugin
-		}
+	if a := e.attached(label); a != nil {
+		return a.Plugin
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/protocol-bridge/bridge/core/auth"
+	"github.com/protocol-bridge/bridge/core/pluginhost"
 	"github.com/protocol-bridge/bridge/core/session"
 	"github.com/protocol-bridge/bridge/core/upstream"
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
@@ -117,14 +118,18 @@ func startVerbs(t *testing.T) func() *caller {
 		e.Close()
 	})
 	err := e.AddPlugin(context.Background(), PluginSpec{
-		Label:    "verbs",
-		Launcher: plugintest.InMemory[struct{}](func() *verbs { return &verbs{} }, plugintest.Logger(t)),
-		Routes: []Route{{
-			ID: "r", Path: "/", Upstream: upstream.NewDev(),
-			Auth: auth.NewStatic("static.dev", []auth.Token{{Token: "a", UserID: "ada"}, {Token: "b", UserID: "bob"}}),
-		}},
-		Configure: func(*pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, error) {
-			return &pluginv1.ConfigureRequest{Routes: []*pluginv1.RouteConfig{{Id: "r", Path: "/", Auth: true, Upstream: "dev"}}}, nil
+		Label: "verbs",
+		Routes: func() []Route {
+			return []Route{{
+				ID: "r", Path: "/", Upstream: upstream.NewDev(),
+				Auth: auth.NewStatic("static.dev", []auth.Token{{Token: "a", UserID: "ada"}, {Token: "b", UserID: "bob"}}),
+			}}
+		},
+		Settings: pluginhost.Settings{
+			Launcher: plugintest.InMemory[struct{}](func() *verbs { return &verbs{} }, plugintest.Logger(t)),
+			Configure: func(*pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, error) {
+				return &pluginv1.ConfigureRequest{Routes: []*pluginv1.RouteConfig{{Id: "r", Path: "/", Auth: true, Upstream: "dev"}}}, nil
+			},
 		},
 	})
 	if err != nil {

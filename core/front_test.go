@@ -14,6 +14,7 @@ import (
 	"github.com/protocol-bridge/bridge/core/actor"
 	"github.com/protocol-bridge/bridge/core/auth"
 	"github.com/protocol-bridge/bridge/core/hub"
+	"github.com/protocol-bridge/bridge/core/pluginhost"
 	"github.com/protocol-bridge/bridge/core/session"
 	"github.com/protocol-bridge/bridge/internal/channel"
 	"github.com/protocol-bridge/bridge/internal/expr"
@@ -99,11 +100,13 @@ func (w *world) add(info sdk.Info, r Route) {
 	info.Version = "1.0.0"
 	r.ID, r.Path = info.Name, "/"+info.Name
 	err := w.AddPlugin(context.Background(), PluginSpec{
-		Label:    info.Name,
-		Launcher: plugintest.InMemory[struct{}](func() *guest { return &guest{info} }, plugintest.Logger(w.t)),
-		Routes:   []Route{r},
-		Configure: func(*pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, error) {
-			return &pluginv1.ConfigureRequest{Routes: []*pluginv1.RouteConfig{{Id: r.ID, Path: r.Path}}}, nil
+		Label:  info.Name,
+		Routes: func() []Route { return []Route{r} },
+		Settings: pluginhost.Settings{
+			Launcher: plugintest.InMemory[struct{}](func() *guest { return &guest{info} }, plugintest.Logger(w.t)),
+			Configure: func(*pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, error) {
+				return &pluginv1.ConfigureRequest{Routes: []*pluginv1.RouteConfig{{Id: r.ID, Path: r.Path}}}, nil
+			},
 		},
 	})
 	if err != nil {
@@ -141,7 +144,7 @@ func TestAdmit(t *testing.T) {
 	w := newWorld(t, EngineConfig{})
 	token := expression(t, "request.query.token", "request")
 	w.add(sdk.Info{Name: "guest"}, Route{
-		Auth: says(byToken), Token: func() *expr.Expr { return token },
+		Auth: says(byToken), Token: token,
 		Channels: expression(t, `["user/${user.id}", "given"]`, "user"),
 	})
 	w.add(sdk.Info{Name: "open"}, Route{})
@@ -304,7 +307,7 @@ func TestOwnedChannel(t *testing.T) {
 		group   string
 		members int
 	}{{"owner", 1}, {"friend", 1}, {"stranger", 0}} {
-		if got := len(w.plugin(tc.group).group.Load().Members("room/1")); got != tc.members {
+		if got := len(w.attached(tc.group).group.Load().Members("room/1")); got != tc.members {
 			t.Errorf("%s has %d members, want %d", tc.group, got, tc.members)
 		}
 	}
@@ -322,20 +325,11 @@ func TestOwnedChannel(t *testing.T) {
 	friend.hears("from elsewhere: news")
 }
 
-func (e *Engine) plugin(label string) *attached {
-	for _, a := range e.plugins {
-		if a.Label() == label {
-			return a
-		}
-	}
-	return nil
-}
-
 // TestInternalNames: the core's own names are nobody's.
 func TestInternalNames(t *testing.T) {
 	w := newWorld(t, EngineConfig{})
 	w.add(sdk.Info{Name: "guest"}, Route{})
-	g := w.plugin("guest")
+	g := w.attached("guest")
 	c := w.open("guest", nil)
 	for _, name := range []string{"$core", "$", "", "a b", "a\tb", "a\x00", strings.Repeat("x", 256), "\xff"} {
 		if g.Join(c.Session, name) {

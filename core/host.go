@@ -34,7 +34,7 @@ func (a *attached) Join(s *session.Session, name string) bool {
 		err = a.engine.rules.Load().Join(a.subject(s.Identity()), name)
 	}
 	if err != nil {
-		a.refused("join refused", name, err, s.ID)
+		a.refused("join", name, err, s.ID)
 		return false
 	}
 	a.group.Load().Join(s, name)
@@ -59,7 +59,7 @@ func (a *attached) refused(what, name string, err error, id uint64) {
 	now := a.engine.cfg.Clock.Now()
 	if dropped, ok := a.engine.quiet.Allow(now); ok {
 		const most = 64
-		a.engine.log.Warn(what, "plugin", a.Label(), "session", id, "channel", strconv.Quote(name[:min(len(name), most)]), "err", err, "dropped", dropped)
+		a.engine.log.Warn("refused on this channel", "what", what, "plugin", a.Label(), "session", id, "channel", strconv.Quote(name[:min(len(name), most)]), "err", err, "dropped", dropped)
 	}
 }
 
@@ -90,7 +90,7 @@ func (a *attached) publishable(author *session.Identity, list []string) (channel
 			refusal = rules.Publish(who, c)
 		}
 		if refusal != nil {
-			a.refused("publish refused", c, refusal, 0)
+			a.refused("publish", c, refusal, 0)
 			err = refusal
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/protocol-bridge/bridge/core/config"
 	"github.com/protocol-bridge/bridge/core/listen"
@@ -20,16 +21,12 @@ import (
 func (b *bridge) startListeners() error {
 	var listeners []*listener
 	for _, lc := range b.cfg.Listeners {
-		l := &listener{cfg: lc}
-		l.server = listen.New(listen.Config{
-			Name: lc.Name, Address: lc.Address, Routes: &l.routes, Logger: b.log,
-			Origins: lc.Origins, TrustedProxies: lc.TrustedProxies,
-		}, opener{b.engine})
+		l := b.newListener(lc)
 		listeners = append(listeners, l)
 	}
 	b.routesMu.Lock()
 	b.listeners = listeners
-	err := b.makeRoutesLocked()
+	err := b.makeRoutesLocked(b.cfg)
 	b.routesMu.Unlock()
 	if err != nil {
 		return err
@@ -42,16 +39,25 @@ func (b *bridge) startListeners() error {
 	return nil
 }
 
+func (b *bridge) newListener(lc *config.Listener) *listener {
+	l := &listener{cfg: lc, routes: new(atomic.Pointer[route.Table])}
+	l.server = listen.New(listen.Config{
+		Name: lc.Name, Address: lc.Address, Routes: l.routes, Logger: b.log,
+		Origins: lc.Origins, TrustedProxies: lc.TrustedProxies,
+	}, opener{b.engine})
+	return l
+}
+
 // makeRoutesLocked makes the tables of all listeners from what is known of the plugins.
-func (b *bridge) makeRoutesLocked() error {
+func (b *bridge) makeRoutesLocked(cfg *config.Config) error {
 	for _, l := range b.listeners {
 		var entries []*route.Entry
-		for _, p := range b.cfg.Plugins {
-			all, ok := b.entries[p]
+		for _, p := range cfg.Plugins {
+			all, ok := b.entries[p.Label]
 			if !ok {
-				all = pluginEntries(p, nil)
+				all = newPluginEntries(p, nil)
 			}
-			entries = append(entries, all[l.cfg]...)
+			entries = append(entries, all[l.cfg.Name]...)
 		}
 		table, err := route.New(entries)
 		if err != nil {
@@ -67,17 +73,20 @@ func (b *bridge) makeRoutesLocked() error {
 func (b *bridge) describe(p *config.Plugin, d *pluginv1.DescribeResponse) {
 	b.routesMu.Lock()
 	defer b.routesMu.Unlock()
-	b.entries[p] = pluginEntries(p, d)
-	if err := b.makeRoutesLocked(); err != nil { // they were made from the same paths before
+	b.entries[p.Label] = newPluginEntries(p, d)
+	if err := b.makeRoutesLocked(b.cfg); err != nil { // they were made from the same paths before
 		b.log.Error("routes are not made anew", "plugin", p.Label, "err", err)
 	}
 }
 
-// pluginEntries are the paths of a plugin; desc is nil while it has not said what it is.
-func pluginEntries(p *config.Plugin, desc *pluginv1.DescribeResponse) map[*config.Listener][]*route.Entry {
-	all := make(map[*config.Listener][]*route.Entry)
+// pluginEntries are the paths of a plugin by the name of their listener.
+type pluginEntries map[string][]*route.Entry
+
+// newPluginEntries makes them; desc is nil while the plugin has not said what it is.
+func newPluginEntries(p *config.Plugin, desc *pluginv1.DescribeResponse) pluginEntries {
+	all := make(pluginEntries)
 	for _, r := range p.Routes {
-		all[r.Listener] = append(all[r.Listener], routeEntries(p, r, desc)...)
+		all[r.Listener.Name] = append(all[r.Listener.Name], routeEntries(p, r, desc)...)
 	}
 	return all
 }

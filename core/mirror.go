@@ -15,10 +15,11 @@ type Mirror struct {
 // mirror hands a message to the upstreams that mirror one of its channels. Types that the publishing
 // protocol keeps to itself do not leave.
 func (e *Engine) mirror(g *hub.Group, channels []string, m *hub.Message) {
-	if len(e.cfg.Mirrors) == 0 || g.Reserves(m.Type) {
+	mirrors := *e.mirrors.Load()
+	if len(mirrors) == 0 || g.Reserves(m.Type) {
 		return
 	}
-	for _, to := range e.cfg.Mirrors {
+	for _, to := range mirrors {
 		var matching []string
 		for _, c := range channels {
 			if channel.MatchAny(to.Channels, c) {

@@ -4,7 +4,9 @@ package test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -19,7 +21,11 @@ import (
 
 const replaceEvery = 500 * time.Millisecond
 
-// SIGHUP puts a new process in the place of the plugin's, again and again: no connection is closed,
+// round is part of a plugin's block that differs from time to time, so that a reload replaces its
+// process.
+func round(n int) string { return fmt.Sprintf("  env = { ROUND = %d }", n) }
+
+// A reload puts a new process in the place of the plugin's, again and again: no connection is closed,
 // every request is answered once, and the back-end is asked each once.
 func TestReplaceUnderLoad(t *testing.T) {
 	backend := harness.StartBackend(t)
@@ -32,7 +38,7 @@ func TestReplaceUnderLoad(t *testing.T) {
 	for end := time.Now().Add(size(10*time.Second, time.Second)); time.Now().Before(end); replaced++ {
 		<-every.C
 		old := b.Plugin("ctproto").Pid
-		b.Signal(syscall.SIGHUP)
+		b.Reload(ctproto(backend, round(replaced)))
 		harness.Until(t, harness.AnswerLimit, "another process serves", func() bool {
 			pid := b.Plugin("ctproto").Pid
 			return pid != old && pid != 0
@@ -62,6 +68,7 @@ func TestReplaceAndKillUnderLoad(t *testing.T) {
 	for end, i := time.Now().Add(size(6*time.Second, time.Second)), 0; time.Now().Before(end); i++ {
 		<-every.C
 		if i%5 == 0 {
+			b.Write(ctproto(backend, "  standby = true\n"+round(i)))
 			b.Signal(syscall.SIGHUP)
 		}
 		if i%4 != 0 {
@@ -81,27 +88,25 @@ func TestReplaceLeavesNothingRunning(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	dir := t.TempDir()
 	const head = "data_dir = \"data\"\nlistener \"public\" {\n  address = \"127.0.0.1:0\"\n  default = true\n}\n"
-	cfg, diags := config.Parse(filepath.Join(dir, "bridge.hcl"), []byte(head+harness.AuthBlock+`
-upstream "dev" "echo" {}
-plugin "ctproto" {
-  route "/client" {
-    auth     = auth.static.dev
-    upstream = upstream.dev.echo
-    config {
-      token = payload.token
-    }
-  }
-}
-`))
+	file := filepath.Join(dir, "bridge.hcl")
+	write := func(n int) {
+		text := head + harness.AuthBlock + "upstream \"dev\" \"echo\" {}\nplugin \"ctproto\" {\n" + round(n) +
+			"\n  route \"/client\" {\n    auth     = auth.static.dev\n    upstream = upstream.dev.echo\n  }\n}\n"
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(0)
+	cfg, diags := config.Load(file)
 	if diags.HasErrors() {
 		t.Fatal(diags)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	replace, at, ended := make(chan struct{}), make(chan string, 1), make(chan error, 1)
+	reload, at, ended := make(chan struct{}), make(chan string, 1), make(chan error, 1)
 	go func() {
 		ended <- core.Run(ctx, cfg, core.Options{
-			Logger: slog.New(slog.DiscardHandler), Replace: replace,
+			Logger: slog.New(slog.DiscardHandler), Reload: reload,
 			Builtin: func(typ string) ([]string, bool) {
 				return []string{harness.Program("bridge"), "plugin", typ}, true
 			},
@@ -121,8 +126,9 @@ plugin "ctproto" {
 		}
 		sessions[i] = r
 	}
-	for range size(10, 3) {
-		replace <- struct{}{} // taken once the one before is done
+	for i := range size(10, 3) {
+		write(i + 1)
+		reload <- struct{}{} // taken once the one before is done
 		askAll(t, sessions, func(payload string) string { return payload })
 	}
 	stop()

@@ -50,7 +50,7 @@ func run(ctx context.Context, f runFlags, stderr io.Writer) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends what drains
-	err = core.Run(ctx, cfg, core.Options{Logger: log, Version: version(), Builtin: builtin, Replace: hangups(ctx)})
+	err = core.Run(ctx, cfg, core.Options{Logger: log, Version: version(), Builtin: builtin, Reload: hangups(ctx)})
 	return explain(stderr, err)
 }
 

@@ -68,7 +68,7 @@ type Options struct {
 type Group struct {
 	hub  *Hub
 	name string
-	opt  Options
+	opt  atomic.Pointer[Options] // never changed, but replaced
 
 	shards [shardCount]channelShard
 
@@ -82,14 +82,27 @@ func New() *Hub { return &Hub{} }
 
 // Group adds a group.
 func (h *Hub) Group(name string, opt Options) *Group {
-	if opt.MaxPending == 0 {
-		opt.MaxPending = 16 << 20
-	}
-	g := &Group{hub: h, name: name, opt: opt}
+	g := &Group{hub: h, name: name}
+	g.SetOptions(opt)
 	h.mu.Lock()
 	h.groups = append(slices.Clone(h.groups), g)
 	h.mu.Unlock()
 	return g
+}
+
+// Drop takes a group out, whose sessions have gone or are about to: it gets no more messages.
+func (h *Hub) Drop(g *Group) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.groups = slices.DeleteFunc(slices.Clone(h.groups), func(x *Group) bool { return x == g })
+}
+
+// SetOptions replaces the group's options.
+func (g *Group) SetOptions(opt Options) {
+	if opt.MaxPending == 0 {
+		opt.MaxPending = 16 << 20
+	}
+	g.opt.Store(&opt)
 }
 
 func (h *Hub) all() []*Group {
@@ -216,7 +229,7 @@ func (g *Group) Has(channel string) bool { return g.shard(channel).has(channel) 
 
 // Reserves says whether a message type stays within the group's protocol.
 func (g *Group) Reserves(typ string) bool {
-	for _, r := range g.opt.Reserved {
+	for _, r := range g.opt.Load().Reserved {
 		if prefix, ok := strings.CutSuffix(r, "*"); ok && strings.HasPrefix(typ, prefix) || r == typ {
 			return true
 		}
@@ -225,7 +238,7 @@ func (g *Group) Reserves(typ string) bool {
 }
 
 func (g *Group) owns(channel string) bool {
-	for _, prefix := range g.opt.Owns {
+	for _, prefix := range g.opt.Load().Owns {
 		if strings.HasPrefix(channel, prefix) {
 			return true
 		}

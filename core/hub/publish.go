@@ -88,7 +88,7 @@ func (g *Group) Hand(channels []string, m *Message) {
 		return
 	}
 	for _, other := range g.hub.all() {
-		if other == g || other.opt.Deliver == nil || other.Reserves(m.Type) {
+		if other == g || other.opt.Load().Deliver == nil || other.Reserves(m.Type) {
 			continue
 		}
 		var to []string
@@ -104,11 +104,12 @@ func (g *Group) Hand(channels []string, m *Message) {
 }
 
 func (g *Group) take(channels []string, m *Message) {
+	opt := g.opt.Load()
 	size := int64(len(m.Payload) + len(m.Type) + 256) // and what keeping it costs
-	if g.pending.Add(size) > g.opt.MaxPending {
+	if g.pending.Add(size) > opt.MaxPending {
 		g.pending.Add(-size)
 		g.overflow.Add(1)
 		return
 	}
-	g.opt.Deliver(channels, m, func() { g.pending.Add(-size) })
+	opt.Deliver(channels, m, func() { g.pending.Add(-size) })
 }

@@ -34,7 +34,7 @@ func (s *Server) client(ctx *fasthttp.RequestCtx) client {
 }
 
 func (s *Server) trusts(a netip.Addr) bool {
-	for _, p := range s.cfg.TrustedProxies {
+	for _, p := range s.policy.Load().trusted {
 		if p.Contains(a) {
 			return true
 		}

@@ -105,7 +105,7 @@ func (s *Server) checkOrigin(ctx *fasthttp.RequestCtx, upgrade bool, from client
 		return true
 	}
 	text := string(ctx.Request.Header.Peek("Origin"))
-	if allowedOrigin(text, string(from.host), s.origins) {
+	if allowedOrigin(text, string(from.host), s.policy.Load().origins) {
 		return true
 	}
 	if dropped, ok := s.quiet.Allow(time.Now()); ok {
@@ -122,7 +122,7 @@ func (s *Server) originRemedy(text string) string {
 		return "none: this is no origin that could be listed"
 	}
 	var line strings.Builder
-	for _, o := range s.cfg.Origins {
+	for _, o := range s.policy.Load().listed {
 		line.WriteString(strconv.Quote(o) + ", ")
 	}
 	return fmt.Sprintf("put origins = [%s%q] into listener %q", &line, text, s.cfg.Name)

@@ -125,14 +125,13 @@ const headerLimit = 8 << 10
 
 // Server listens on one address. Make it with [New]; its methods are safe for concurrent use.
 type Server struct {
-	cfg    Config
-	opener Opener
-	log    *slog.Logger
-	http   *fasthttp.Server
-	quiet  quiet.Limiter // for what strangers can cause
-
-	origins     []allowed
-	originFault error // joins what is wrong with them
+	cfg         Config
+	opener      Opener
+	log         *slog.Logger
+	http        *fasthttp.Server
+	quiet       quiet.Limiter // for what strangers can cause
+	policy      atomic.Pointer[policy]
+	originFault error // joins what is wrong with the origins of Config
 
 	life       context.Context //nolint:containedctx // ends with Stop, and what waits for an answer then
 	end        context.CancelFunc
@@ -158,16 +157,9 @@ func New(cfg Config, o Opener) *Server {
 		done:   make(chan struct{}),
 	}
 	s.life, s.end = context.WithCancel(context.Background())
-	var faults []error
-	for _, text := range cfg.Origins {
-		o, err := parseAllowed(text)
-		if err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		s.origins = append(s.origins, o)
-	}
-	s.originFault = errors.Join(faults...)
+	var policy *policy
+	policy, s.originFault = newPolicy(cfg.Origins, cfg.TrustedProxies)
+	s.policy.Store(policy)
 	s.http = &fasthttp.Server{
 		Handler:                      s.handle,
 		ErrorHandler:                 s.badRequest,

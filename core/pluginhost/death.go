@@ -155,7 +155,7 @@ func (q *quarantine) try(in *Instance, a *Actor) (*Instance, bool) {
 		<-in.done
 		return nil, false
 	}
-	hang := time.NewTimer(p.cfg.EventTimeout)
+	hang := time.NewTimer(p.settings.Load().EventTimeout)
 	defer hang.Stop()
 	select {
 	case <-in.settled:

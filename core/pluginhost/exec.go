@@ -113,6 +113,28 @@ func (x *Exec) environment(socketDir string) []string {
 	return env
 }
 
+// ProgramSum is the SHA-256 sum of the program that a command starts.
+func ProgramSum(command []string) (sum [sha256.Size]byte, err error) {
+	if len(command) == 0 {
+		return sum, errors.New("plugin has no command")
+	}
+	path, err := exec.LookPath(command[0])
+	if err != nil {
+		return sum, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return sum, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return sum, fmt.Errorf("read %s: %w", path, err)
+	}
+	h.Sum(sum[:0])
+	return sum, nil
+}
+
 // program is the path to run: the verified copy where a sum is given.
 func (x *Exec) program(dir string) (string, error) {
 	if len(x.Command) == 0 {

@@ -364,11 +364,11 @@ func newWorld(t interface {
 	t.Helper()
 	w := &world{launcher: &fakeLauncher{desc: desc, brain: b}, host: newFakeHost()}
 	cfg := Config{
-		Label: "fake", Launcher: w.launcher, Host: w.host, Logger: discard(),
+		Label: "fake", Host: w.host, Logger: discard(),
 		NewID: func() uint64 { return w.ids.Add(1) },
-		Configure: func(*pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, error) {
+		Settings: Settings{Launcher: w.launcher, Configure: func(*pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, error) {
 			return &pluginv1.ConfigureRequest{}, nil
-		},
+		}},
 	}
 	if change != nil {
 		change(&cfg)

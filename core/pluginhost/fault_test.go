@@ -202,10 +202,10 @@ func TestGarbage(t *testing.T) {
 func TestStartFails(t *testing.T) {
 	w := &world{launcher: &fakeLauncher{brain: echo, fail: os.ErrPermission}, host: newFakeHost()}
 	w.Plugin = New(Config{
-		Label: "fake", Launcher: w.launcher, Host: w.host, Logger: discard(), NewID: func() uint64 { return w.ids.Add(1) },
-		Configure: func(*pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, error) {
+		Label: "fake", Host: w.host, Logger: discard(), NewID: func() uint64 { return w.ids.Add(1) },
+		Settings: Settings{Launcher: w.launcher, Configure: func(*pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, error) {
 			return &pluginv1.ConfigureRequest{}, nil
-		},
+		}},
 	})
 	t.Cleanup(w.Stop)
 	if err := w.Start(context.Background()); !errors.Is(err, os.ErrPermission) {
@@ -227,10 +227,10 @@ func TestStartFails(t *testing.T) {
 func TestWrongConfiguration(t *testing.T) {
 	w := &world{launcher: &fakeLauncher{brain: echo}, host: newFakeHost()}
 	w.Plugin = New(Config{
-		Label: "fake", Launcher: w.launcher, Host: w.host, Logger: discard(), NewID: func() uint64 { return w.ids.Add(1) },
-		Configure: func(*pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, error) {
+		Label: "fake", Host: w.host, Logger: discard(), NewID: func() uint64 { return w.ids.Add(1) },
+		Settings: Settings{Launcher: w.launcher, Configure: func(*pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, error) {
 			return nil, errors.New("wrong")
-		},
+		}},
 	})
 	t.Cleanup(w.Stop)
 	if err := w.Start(context.Background()); !errors.Is(err, ErrConfig) {
@@ -245,7 +245,7 @@ func TestUnreadableState(t *testing.T) {
 	w.launcher.mu.Lock()
 	w.launcher.desc = &pluginv1.DescribeResponse{Name: "fake", Version: "2", StateVersion: 3, ReadsState: []uint32{2}}
 	w.launcher.mu.Unlock()
-	if err := w.Replace(context.Background()); err == nil || !strings.Contains(err.Error(), "cannot read state of version 1") {
+	if err := w.Replace(); err == nil || !strings.Contains(err.Error(), "cannot read state of version 1") {
 		t.Fatalf("replace: %v", err)
 	}
 	c.say("one")
@@ -305,7 +305,7 @@ func TestStateVersion(t *testing.T) {
 		w.launcher.mu.Lock()
 		w.launcher.desc = &pluginv1.DescribeResponse{Name: "fake", StateVersion: version, ReadsState: reads}
 		w.launcher.mu.Unlock()
-		return w.Replace(context.Background())
+		return w.Replace()
 	}
 	expect := func(c *client, want uint32) {
 		t.Helper()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/protocol-bridge/bridge/core/actor"
 	"github.com/protocol-bridge/bridge/core/session"
+	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
 	"github.com/protocol-bridge/bridge/proto/wire"
 )
 
@@ -25,6 +26,7 @@ type Instance struct {
 	number  int
 	role    instanceRole
 
+	desc         *pluginv1.DescribeResponse
 	stateVersion uint32 // with which it writes state
 
 	mu    sync.Mutex

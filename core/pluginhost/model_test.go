@@ -1,7 +1,6 @@
 package pluginhost
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -131,7 +130,7 @@ func TestModel(t *testing.T) {
 				p.dieAt.Store(p.handled.Load() + int64(rapid.IntRange(1, 5).Draw(t, "events")))
 			},
 			"replace": func(*rapid.T) {
-				busy.Go(func() { _ = w.Replace(context.Background()) })
+				busy.Go(func() { _ = w.Replace() })
 			},
 			"": func(*rapid.T) {},
 		})

@@ -53,23 +53,36 @@ type Host interface {
 	Release(s *session.Session, name string)
 }
 
-// Config is what a Plugin needs. Label, Launcher, Host, NewID, Configure and Logger must be set.
+// Config is what a Plugin needs. Label, Host, NewID and Logger must be set, and of the Settings
+// Launcher and Configure.
 type Config struct {
-	Label    string
+	Settings
+	Label  string
+	Host   Host
+	NewID  func() uint64
+	Logger *slog.Logger
+
+	CoreVersion  string
+	StartTimeout time.Duration // for an instance to describe itself and be configured; 0: 10 s
+	Clock        actor.Clock   // nil: the system's
+}
+
+// Settings are what may change while the plugin runs, by [Plugin.Prepare].
+type Settings struct {
 	Launcher Launcher
-	Host     Host
-	NewID    func() uint64
-	Logger   *slog.Logger
 	// Configure makes the plugin's configuration from what it described.
 	Configure func(*pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, error)
 	// Complain makes an error for people from what the plugin said of its configuration; nil: a plain one.
-	Complain func([]*pluginv1.Complaint) error
-
-	CoreVersion  string
+	Complain     func([]*pluginv1.Complaint) error
 	EventTimeout time.Duration // after which an unacked event means a hung instance; 0: 10 s
-	StartTimeout time.Duration // for an instance to describe itself and be configured; 0: 10 s
 	Standby      bool          // keep a second instance ready
-	Clock        actor.Clock   // nil: the system's
+}
+
+func (s Settings) withDefaults() *Settings {
+	if s.EventTimeout == 0 {
+		s.EventTimeout = 10 * time.Second
+	}
+	return &s
 }
 
 // ErrStopped is returned when the plugin has been stopped.
@@ -80,8 +93,9 @@ var ErrConfig = errors.New("plugin is configured wrongly")
 
 // Plugin is one plugin block of the configuration with its instances and actors.
 type Plugin struct {
-	cfg Config
-	log *slog.Logger
+	cfg      Config
+	settings atomic.Pointer[Settings]
+	log      *slog.Logger
 
 	actors   registry
 	namedMu  sync.Mutex
@@ -104,7 +118,7 @@ type Plugin struct {
 	culprits atomic.Uint64
 	culprit  atomic.Int64 // when the last one was found, ns
 
-	swap       chan *Instance // a replacement for the supervisor to watch
+	swap       chan handover // to a replacement, which the supervisor watches then
 	quarantine quarantine
 
 	ctx    context.Context //nolint:containedctx // the plugin's life
@@ -115,9 +129,6 @@ type Plugin struct {
 
 // New returns a plugin that is not started.
 func New(cfg Config) *Plugin {
-	if cfg.EventTimeout == 0 {
-		cfg.EventTimeout = 10 * time.Second
-	}
 	if cfg.StartTimeout == 0 {
 		cfg.StartTimeout = 10 * time.Second
 	}
@@ -127,8 +138,9 @@ func New(cfg Config) *Plugin {
 	p := &Plugin{
 		cfg: cfg, log: cfg.Logger.With("plugin", cfg.Label),
 		named: make(map[string]*Actor), instances: make(map[*Instance]bool),
-		swap: make(chan *Instance),
+		swap: make(chan handover),
 	}
+	p.settings.Store(cfg.Settings.withDefaults())
 	p.quarantine = quarantine{plugin: p, wake: make(chan struct{}, 1)}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.hubActor = &Actor{id: cfg.NewID(), kind: pluginv1.ActorKind_ACTOR_KIND_HUB, plugin: p}
@@ -222,6 +234,13 @@ func (p *Plugin) park(a *Actor) bool {
 // install makes the instance the one that takes new events.
 func (p *Plugin) install(in *Instance) {
 	p.mu.Lock()
+	p.desc = in.desc
+	if p.maxState == 0 {
+		p.maxState = defaultMaxState
+		if n := int(in.desc.GetMaxStateBytes()); n > 0 {
+			p.maxState = min(n, largestMaxState)
+		}
+	}
 	p.current.Store(in)
 	waiting := p.waiting
 	p.waiting = nil

@@ -42,12 +42,15 @@ func (p *Plugin) supervise(first chan<- error) {
 	}
 	var spare *Instance
 	for p.ctx.Err() == nil {
-		if backoff > 0 && !p.pause(backoff) {
-			break
+		var handed handover
+		if backoff > 0 {
+			handed = p.await(backoff)
 		}
-		in := spare
-		spare = nil
+		in := handed.instance
 		if in == nil {
+			in, spare = spare, nil
+		}
+		if in == nil && p.ctx.Err() == nil {
 			var err error
 			if in, err = p.launch(roleMain); err != nil {
 				p.failed(err)
@@ -59,8 +62,14 @@ func (p *Plugin) supervise(first chan<- error) {
 				continue
 			}
 		}
+		if in == nil {
+			break
+		}
 		started := time.Now()
 		p.install(in)
+		if handed.done != nil {
+			close(handed.done)
+		}
 		report(nil)
 		spare = p.spare(spare)
 		if in = p.attend(in, &spare); in == nil {
@@ -78,6 +87,19 @@ func (p *Plugin) supervise(first chan<- error) {
 	report(ErrStopped)
 }
 
+// await lets time pass until the next attempt, or until somebody hands an instance over.
+func (p *Plugin) await(d time.Duration) handover {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case h := <-p.swap:
+		return h
+	case <-t.C:
+	case <-p.ctx.Done():
+	}
+	return handover{}
+}
+
 // attend waits for the serving instance to die, following replacements; it returns the one that
 // died, nil when the plugin is stopped.
 func (p *Plugin) attend(in *Instance, spare **Instance) *Instance {
@@ -92,8 +114,9 @@ func (p *Plugin) attend(in *Instance, spare **Instance) *Instance {
 			return nil
 		case next := <-p.swap:
 			old := in
-			in = next
+			in = next.instance
 			p.install(in)
+			close(next.done)
 			if *spare != nil { // of the old configuration or binary
 				p.stopInstance(*spare)
 				*spare = nil
@@ -118,7 +141,7 @@ func (p *Plugin) attend(in *Instance, spare **Instance) *Instance {
 
 // spare returns a standby instance where one is wanted.
 func (p *Plugin) spare(have *Instance) *Instance {
-	if have != nil || !p.cfg.Standby || p.ctx.Err() != nil {
+	if have != nil || !p.settings.Load().Standby || p.ctx.Err() != nil {
 		return have
 	}
 	in, err := p.launch(roleMain)
@@ -147,31 +170,73 @@ func (p *Plugin) retire(in *Instance) {
 	p.stopInstance(in)
 }
 
-// Replace starts a new instance beside the serving one and hands over to it: actors move when none
-// of their events is in flight. On an error the old one never noticed.
-func (p *Plugin) Replace(context.Context) error {
-	in, err := p.launch(roleMain)
+// Prepared is an instance with new settings that does not serve yet. Either Commit or Abandon is to
+// be called.
+type Prepared struct {
+	plugin   *Plugin
+	settings *Settings
+	instance *Instance
+}
+
+// Prepare starts an instance with new settings beside the serving one, which notices nothing. It
+// blocks until the instance is linked. Its errors are those of a start; one about values of the
+// configuration wraps [ErrConfig].
+func (p *Plugin) Prepare(s Settings) (*Prepared, error) {
+	settings := s.withDefaults()
+	in, err := p.launchWith(settings, roleMain)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	return &Prepared{p, settings, in}, nil
+}
+
+// Commit hands over to the prepared instance: actors move when none of their events is in flight. It
+// blocks until new events go there.
+func (r *Prepared) Commit() error {
+	r.plugin.settings.Store(r.settings)
+	h := handover{r.instance, make(chan struct{})}
 	select {
-	case p.swap <- in:
+	case r.plugin.swap <- h:
+		<-h.done
 		return nil
-	case <-p.ctx.Done():
-		p.stopInstance(in)
+	case <-r.plugin.ctx.Done():
+		r.Abandon()
 		return ErrStopped
 	}
 }
 
+// handover asks the supervisor to have an instance serve; done is closed when it does.
+type handover struct {
+	instance *Instance
+	done     chan struct{}
+}
+
+// Abandon ends the prepared instance.
+func (r *Prepared) Abandon() { r.plugin.stopInstance(r.instance) }
+
+// Replace starts a new instance with the same settings and hands over to it. On an error the old one
+// never noticed.
+func (p *Plugin) Replace() error {
+	r, err := p.Prepare(*p.settings.Load())
+	if err != nil {
+		return err
+	}
+	return r.Commit()
+}
+
 // launch starts an instance up to an open link.
 func (p *Plugin) launch(role instanceRole) (*Instance, error) {
+	return p.launchWith(p.settings.Load(), role)
+}
+
+func (p *Plugin) launchWith(settings *Settings, role instanceRole) (*Instance, error) {
 	ctx, cancel := context.WithTimeout(p.ctx, p.cfg.StartTimeout)
 	defer cancel()
-	proc, err := p.cfg.Launcher.Launch(ctx)
+	proc, err := settings.Launcher.Launch(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("start plugin %q: %w", p.cfg.Label, err)
 	}
-	in, err := p.link(ctx, proc, role)
+	in, err := p.link(ctx, settings, proc, role)
 	if err != nil {
 		proc.Kill()
 		<-proc.Exited()
@@ -180,7 +245,7 @@ func (p *Plugin) launch(role instanceRole) (*Instance, error) {
 	return in, nil
 }
 
-func (p *Plugin) link(ctx context.Context, proc Process, role instanceRole) (*Instance, error) {
+func (p *Plugin) link(ctx context.Context, settings *Settings, proc Process, role instanceRole) (*Instance, error) {
 	desc, err := proc.Describe(ctx, &pluginv1.DescribeRequest{CoreVersion: p.cfg.CoreVersion, Contract: Contract})
 	if err != nil {
 		return nil, fmt.Errorf("describe: %w", died(proc, err))
@@ -188,7 +253,7 @@ func (p *Plugin) link(ctx context.Context, proc Process, role instanceRole) (*In
 	if err := p.describe(desc); err != nil {
 		return nil, err
 	}
-	req, err := p.cfg.Configure(desc)
+	req, err := settings.Configure(desc)
 	if err != nil {
 		return nil, errors.Join(ErrConfig, err)
 	}
@@ -197,22 +262,16 @@ func (p *Plugin) link(ctx context.Context, proc Process, role instanceRole) (*In
 		return nil, fmt.Errorf("configure: %w", died(proc, err))
 	}
 	if complaints := resp.GetComplaints(); len(complaints) > 0 {
-		return nil, errors.Join(ErrConfig, p.complain(complaints))
+		return nil, errors.Join(ErrConfig, settings.complain(complaints))
 	}
 	l, err := proc.OpenLink()
 	if err != nil {
 		return nil, fmt.Errorf("link: %w", died(proc, err))
 	}
 	in := newInstance(p, proc, l, int(p.number.Add(1)), role)
+	in.desc = desc
 	in.stateVersion = desc.GetStateVersion()
 	p.mu.Lock()
-	p.desc = desc
-	if p.maxState == 0 {
-		p.maxState = defaultMaxState
-		if n := int(desc.GetMaxStateBytes()); n > 0 {
-			p.maxState = min(n, largestMaxState)
-		}
-	}
 	p.instances[in] = true
 	p.mu.Unlock()
 	p.wg.Go(func() {
@@ -234,9 +293,9 @@ const (
 	largestMaxState = 4 << 20
 )
 
-func (p *Plugin) complain(list []*pluginv1.Complaint) error {
-	if p.cfg.Complain != nil {
-		return p.cfg.Complain(list)
+func (s *Settings) complain(list []*pluginv1.Complaint) error {
+	if s.Complain != nil {
+		return s.Complain(list)
 	}
 	var errs []error
 	for _, c := range list {
@@ -299,7 +358,8 @@ const ticksPerTimeout = 8
 
 // watch ends instances that hang.
 func (p *Plugin) watch() {
-	tick := time.NewTicker(max(p.cfg.EventTimeout/ticksPerTimeout, time.Millisecond))
+	timeout := p.settings.Load().EventTimeout
+	tick := time.NewTicker(max(timeout/ticksPerTimeout, time.Millisecond))
 	defer tick.Stop()
 	for {
 		select {
@@ -307,16 +367,24 @@ func (p *Plugin) watch() {
 			return
 		case <-tick.C:
 		}
+		if t := p.settings.Load().EventTimeout; t != timeout {
+			timeout = t
+			tick.Reset(max(timeout/ticksPerTimeout, time.Millisecond))
+		}
 		now := p.tick.Add(1)
 		for _, in := range p.live() {
 			if in.role == roleMain && in.sweep(now, ticksPerTimeout) && !in.hung.Swap(true) {
-				const mend = "what takes time is a call, not a handler's; if a handler must take so long, raise event_timeout in the plugin's block"
-				p.setFault(&Fault{fmt.Errorf("plugin hangs: an event was not acked within %v", p.cfg.EventTimeout), mend, p.cfg.Clock.Now()})
-				p.log.Warn("plugin hangs, it is replaced", "instance", in.number, "pid", in.process.Pid(), "event_timeout", p.cfg.EventTimeout, "mend", mend)
-				in.process.Kill()
+				p.hangs(in, timeout)
 			}
 		}
 	}
+}
+
+func (p *Plugin) hangs(in *Instance, timeout time.Duration) {
+	const mend = "what takes time is a call, not a handler's; if a handler must take so long, raise event_timeout in the plugin's block"
+	p.setFault(&Fault{fmt.Errorf("plugin hangs: an event was not acked within %v", timeout), mend, p.cfg.Clock.Now()})
+	p.log.Warn("plugin hangs, it is replaced", "instance", in.number, "pid", in.process.Pid(), "event_timeout", timeout, "mend", mend)
+	in.process.Kill()
 }
 
 func (p *Plugin) live() []*Instance {

@@ -88,6 +88,7 @@ type Admission struct {
 	Identity *Identity // nil: nobody in particular
 	Channels []string  // that the backend gives this client; the session joins them
 	Expires  time.Time // when the proof ends, and with it the session; zero: never
+	By       string    // which auth backend that was, for whoever asked it
 }
 
 // Tuning is what fan-out looks at when it writes to a session.

@@ -54,14 +54,14 @@ func play(tr *transcript, launch pluginhost.Launcher, k kill, log *slog.Logger) 
 	}
 	var ids atomic.Uint64
 	w.plugin = pluginhost.New(pluginhost.Config{
-		Label: "test", Launcher: w.launcher, Host: w.host, Logger: log, Clock: w.clock,
+		Label: "test", Host: w.host, Logger: log, Clock: w.clock,
 		NewID: func() uint64 { return ids.Add(1) },
-		Configure: func(d *pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, error) {
+		Settings: pluginhost.Settings{Launcher: w.launcher, Configure: func(d *pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, error) {
 			if w.host.group == nil {
 				w.host.group = h.Group("test", hub.Options{Owns: d.GetOwns(), Reserved: d.GetReserved(), Deliver: w.deliver})
 			}
 			return tr.config.request(), nil
-		},
+		}},
 	})
 	defer func() {
 		w.plugin.Stop()

@@ -33,6 +33,7 @@ type Bridge struct {
 	t     testing.TB
 	dir   string
 	cmd   *exec.Cmd
+	head  string        // of bridge.hcl
 	ended chan struct{} // closed when it was reaped
 	addrs map[string]string
 	known bool // its end was seen to
@@ -73,9 +74,8 @@ func Start(t testing.TB, cfg Config) *Bridge {
 	if cfg.Head != "" {
 		head = cfg.Head
 	}
-	if err := os.WriteFile(filepath.Join(dir, "bridge.hcl"), []byte(head+cfg.File), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	b.head = head
+	b.Write(cfg.File)
 	if err := os.Mkdir(b.Tmp(), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -92,6 +92,41 @@ func Start(t testing.TB, cfg Config) *Bridge {
 		Until(t, startLimit, "/ready answers 200", func() bool { return b.get("/ready") == http.StatusOK })
 	}
 	return b
+}
+
+// Write replaces bridge.hcl but for its head, and does nothing else.
+func (b *Bridge) Write(file string) {
+	b.t.Helper()
+	if err := os.WriteFile(filepath.Join(b.dir, "bridge.hcl"), []byte(b.head+file), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// Reload replaces bridge.hcl but for its head, has it read, and waits until that is done or was
+// refused. It returns what the log says of it: the changes, or the faults.
+func (b *Bridge) Reload(file string) (lines []string, reloaded bool) {
+	b.t.Helper()
+	before := len(b.lines())
+	b.Write(file)
+	b.Signal(syscall.SIGHUP)
+	Until(b.t, startLimit, "the log says how the reload went", func() bool {
+		lines = nil
+		for _, l := range b.lines()[before:] {
+			switch l.Msg {
+			case "configuration changed":
+				lines = append(lines, l.Change)
+			case "fault of the configuration":
+				lines = append(lines, l.Err)
+			case "configuration reloaded":
+				reloaded = true
+				return true
+			case "configuration is not reloaded, the old one serves on":
+				return true
+			}
+		}
+		return false
+	})
+	return lines, reloaded
 }
 
 func (b *Bridge) run(cfg Config) {
@@ -155,6 +190,7 @@ type logLine struct {
 	Address  string `json:"address"`
 	Err      string `json:"err"`
 	Mend     string `json:"mend"`
+	Change   string `json:"change"`
 }
 
 // Log is what the bridge has logged so far.
