@@ -23,6 +23,7 @@ func (e *Engine) authenticate(ctx context.Context, r *routeState, info *session.
 	if ans.Outcome == neutral.OK && req.UserID != "" && ans.UserID != req.UserID {
 		ans = auth.Answer{Outcome: neutral.Denied, Reason: "Wrong credentials", Detail: "the client claimed to be another user"}
 	}
+	e.metrics.authenticated(r.Auth, &ans)
 	if ans.Detail != "" {
 		const shortest = 6 // what is shorter is part of other words
 		if len(req.Token) >= shortest {

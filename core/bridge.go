@@ -81,13 +81,14 @@ func Run(ctx context.Context, cfg *config.Config, opt Options) error {
 // error.
 func newBridge(cfg *config.Config, opt Options) (*bridge, error) {
 	b := &bridge{
-		cfg: cfg, opt: opt, log: opt.Logger, metrics: prometheus.NewRegistry(),
+		cfg: cfg, opt: opt, log: opt.Logger, metrics: newRegistry(opt.Version),
 		entries: make(map[*config.Plugin]map[*config.Listener][]*route.Entry),
 	}
 	var err error
 	b.backends, err = newBackends(cfg, opt, b.metrics)
 	b.engine = NewEngine(EngineConfig{
 		Logger: opt.Logger, Version: opt.Version, Channels: channelBlocks(cfg), Mirrors: b.backends.mirrors,
+		Metrics: b.metrics,
 	})
 	return b, err
 }

@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/protocol-bridge/bridge/core/access"
 	"github.com/protocol-bridge/bridge/core/actor"
 	"github.com/protocol-bridge/bridge/core/auth"
@@ -39,6 +41,8 @@ type EngineConfig struct {
 	Channels []access.Block
 	// Mirrors are the upstreams that get what is published here.
 	Mirrors []Mirror
+	// Metrics is where the engine's metrics are registered; nil: nowhere.
+	Metrics prometheus.Registerer
 }
 
 // Route is one route of a plugin as the engine sees it.
@@ -79,6 +83,7 @@ type Engine struct {
 	expiries expiries
 	rules    atomic.Pointer[access.Rules]
 	quiet    quiet.Limiter // for what strangers can cause
+	metrics  *metrics
 
 	mu      sync.RWMutex // guards what follows
 	plugins []*attached
@@ -92,6 +97,8 @@ type attached struct {
 	engine *Engine
 	routes []string
 	group  atomic.Pointer[hub.Group] // its part of the hub, made once it has described itself
+
+	traffic traffic // of its sessions
 }
 
 var _ pluginhost.Host = (*attached)(nil)
@@ -113,7 +120,10 @@ func NewEngine(cfg EngineConfig) *Engine {
 	}
 	e := &Engine{
 		cfg: cfg, log: cfg.Logger, hub: hub.New(), ids: snowflake.New(cfg.Node, nil),
-		routes: make(map[string]*routeState),
+		routes: make(map[string]*routeState), metrics: newMetrics(cfg.Metrics),
+	}
+	if cfg.Metrics != nil {
+		cfg.Metrics.MustRegister(engineCollector{e})
 	}
 	e.rules.Store(access.New(cfg.Channels, nil))
 	return e
@@ -126,7 +136,7 @@ func (e *Engine) AddPlugin(ctx context.Context, spec PluginSpec) error {
 	a.Plugin = pluginhost.New(pluginhost.Config{
 		Label: spec.Label, Launcher: spec.Launcher, Host: a, NewID: e.ids.Next, Logger: e.log,
 		CoreVersion: e.cfg.Version, EventTimeout: spec.EventTimeout, Standby: spec.Standby, Clock: e.cfg.Clock,
-		Complain: spec.Complain,
+		Complain: spec.Complain, Handled: e.metrics.handledBy(spec.Label),
 		Configure: func(d *pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, error) {
 			req, err := spec.Configure(d)
 			if err == nil {

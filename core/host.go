@@ -14,11 +14,16 @@ import (
 // has from the start.
 func (a *attached) Opened(s *session.Session, who *session.Admission) []string {
 	a.group.Load().Add(s)
+	a.engine.metrics.open(a, s.Info.Route)
 	return a.welcome(s, who)
 }
 
 // Gone takes a session whose connection is over out of the hub.
-func (a *attached) Gone(s *session.Session) { a.group.Load().Remove(s) }
+func (a *attached) Gone(s *session.Session, code int) {
+	a.group.Load().Remove(s)
+	a.traffic.add(s.Traffic())
+	a.engine.metrics.close(a, s.Info.Route, code)
+}
 
 // Ended frees what a session held until its last event was handled.
 func (a *attached) Ended(s *session.Session) {

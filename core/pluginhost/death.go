@@ -34,6 +34,7 @@ func (p *Plugin) bringBackLocked(a *Actor, in *Instance) {
 	inflight := a.box.InFlight()
 	a.box.Rewind(func(e *actor.Event) {
 		e.Redelivered = true
+		p.again.Add(1)
 		if in.role == roleMain && !in.stopping.Load() && e.Deaths < 255 {
 			e.Deaths++
 		}
