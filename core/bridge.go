@@ -24,6 +24,7 @@ import (
 // Options are what Run gets beside the configuration.
 type Options struct {
 	Logger  *slog.Logger
+	Level   *slog.LevelVar // of Logger, to be changed while it runs; nil: it stays as it is
 	Version string
 	// Builtin is the command that starts a built-in plugin of that type; false when there is none.
 	Builtin func(typ string) ([]string, bool)
@@ -44,6 +45,11 @@ type bridge struct {
 	metrics  *prometheus.Registry
 	admin    *admin.Server
 	draining atomic.Bool
+
+	started time.Time
+	serving atomic.Bool   // all addresses are bound
+	data    *dataDir      // nil: not taken
+	control *admin.Server // the socket in it; nil: there is none
 
 	routesMu  sync.Mutex                                             // guards what follows, and the making of tables
 	listeners []*listener                                            // written once, by start
@@ -81,7 +87,7 @@ func Run(ctx context.Context, cfg *config.Config, opt Options) error {
 // error.
 func newBridge(cfg *config.Config, opt Options) (*bridge, error) {
 	b := &bridge{
-		cfg: cfg, opt: opt, log: opt.Logger, metrics: newRegistry(opt.Version),
+		cfg: cfg, opt: opt, log: opt.Logger, started: time.Now(), metrics: newRegistry(opt.Version),
 		entries: make(map[*config.Plugin]map[*config.Listener][]*route.Entry),
 	}
 	var err error
@@ -122,18 +128,21 @@ func (b *bridge) wait(ctx context.Context) {
 
 // start brings everything up in order; what an error leaves half done, stop undoes.
 func (b *bridge) start(ctx context.Context) error {
+	if err := b.startControl(); err != nil {
+		return err
+	}
 	if err := b.startPlugins(ctx); err != nil {
 		return err
 	}
 	if err := b.startListeners(); err != nil {
 		return err
 	}
+	b.serving.Store(true)
 	addresses := make(map[string]string)
 	if a := b.cfg.Admin; a != nil {
-		b.admin = admin.New(admin.Config{
-			Address: a.Address, Logger: b.log, Plugins: b.pluginStatus, Ready: b.ready,
-			Metrics: b.metrics, Authorize: b.backends.adminAuth(a),
-		})
+		cfg := b.adminConfig()
+		cfg.Address, cfg.Authorize = a.Address, b.backends.adminAuth(a)
+		b.admin = admin.New(cfg)
 		if err := b.admin.Listen(); err != nil {
 			return err
 		}
@@ -232,6 +241,8 @@ func (b *bridge) ready() []string {
 	var reasons []string
 	if b.draining.Load() {
 		reasons = append(reasons, "shutting down")
+	} else if !b.serving.Load() {
+		reasons = append(reasons, "starting")
 	}
 	for _, p := range b.engine.Plugins() {
 		if !p.Ready() {
@@ -274,4 +285,5 @@ func (b *bridge) stop() {
 	if b.admin != nil {
 		b.admin.Close()
 	}
+	b.stopControl()
 }

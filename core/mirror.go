@@ -13,9 +13,9 @@ type Mirror struct {
 }
 
 // mirror hands a message to the upstreams that mirror one of its channels. Types that the publishing
-// protocol keeps to itself do not leave.
+// protocol keeps to itself do not leave; g is nil where none publishes.
 func (e *Engine) mirror(g *hub.Group, channels []string, m *hub.Message) {
-	if len(e.cfg.Mirrors) == 0 || g.Reserves(m.Type) {
+	if len(e.cfg.Mirrors) == 0 || g != nil && g.Reserves(m.Type) {
 		return
 	}
 	for _, to := range e.cfg.Mirrors {
