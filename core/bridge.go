@@ -217,7 +217,7 @@ func (b *bridge) startPlugin(ctx context.Context, p *config.Plugin) error {
 			er.Auth = b.backends.auths[r.Auth]
 		}
 		if r.Upstream != nil {
-			er.Upstream = b.backends.upstreams[r.Upstream]
+			er.Upstream, er.UpstreamName = b.backends.upstreams[r.Upstream], r.Upstream.Ref()
 		}
 		spec.Routes = append(spec.Routes, er)
 	}

@@ -51,7 +51,9 @@ type Route struct {
 	Path     string
 	Auth     auth.Backend  // nil: none
 	Upstream upstream.Pool // nil: none
-	Channels *expr.Expr    // of an authenticated session; nil: none
+	// UpstreamName is its name in bridge.hcl, as "logux.app", for the log.
+	UpstreamName string
+	Channels     *expr.Expr // of an authenticated session; nil: none
 	// Token returns what finds the token of a client that authenticates at the handshake, or nil. It is
 	// asked for once, when the plugin has been configured first; nil: there is none.
 	Token  func() *expr.Expr

@@ -39,7 +39,7 @@ func (a *attached) Join(s *session.Session, name string) bool {
 		err = a.engine.rules.Load().Join(a.subject(s.Identity()), name)
 	}
 	if err != nil {
-		a.refused("join refused", name, err, s.ID)
+		a.refused("join refused", name, err, sessionID(s))
 		return false
 	}
 	a.group.Load().Join(s, name)
@@ -60,7 +60,7 @@ func (a *attached) subject(id *session.Identity) access.Subject {
 }
 
 // refused logs what was not done. The name of the channel may come from a stranger.
-func (a *attached) refused(what, name string, err error, id uint64) {
+func (a *attached) refused(what, name string, err error, id string) {
 	now := a.engine.cfg.Clock.Now()
 	if dropped, ok := a.engine.quiet.Allow(now); ok {
 		const most = 64
@@ -95,7 +95,7 @@ func (a *attached) publishable(author *session.Identity, list []string) (channel
 			refusal = rules.Publish(who, c)
 		}
 		if refusal != nil {
-			a.refused("publish refused", c, refusal, 0)
+			a.refused("publish refused", c, refusal, "")
 			err = refusal
 			continue
 		}

@@ -1,6 +1,7 @@
 package pluginhost
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/protocol-bridge/bridge/core/actor"
@@ -70,4 +71,16 @@ func name(k wire.Kind, of map[wire.Kind]string) string {
 		return text
 	}
 	return "other"
+}
+
+// suspectID is what a log line calls the session of an actor: its own id, or that of the session which
+// is bound to the actor; from is 0 where none is known.
+func suspectID(a *Actor, from uint64) string {
+	if a.session != nil {
+		from = a.id
+	}
+	if from == 0 {
+		return ""
+	}
+	return strconv.FormatUint(from, 10)
 }
