@@ -95,7 +95,7 @@ func (t *traffic) add(n session.Traffic) {
 
 var (
 	descFrames      = desc("bridge_frames_total", "Frames that clients sent (in) and were sent (out).", "plugin", "direction")
-	descBytes       = desc("bridge_frame_bytes_total", "Bytes of those frames, without the framing of the wire.", "plugin", "direction")
+	descBytes       = desc("bridge_frame_bytes_total", "Bytes of the frames that clients sent (in) and were sent (out), without the framing of the wire.", "plugin", "direction")
 	descRestarts    = desc("bridge_plugin_restarts_total", "Processes that were started again after a death.", "plugin")
 	descEvents      = desc("bridge_plugin_events_total", "Events that the plugin has handled.", "plugin")
 	descRedelivered = desc("bridge_plugin_redelivered_total", "Events given to another process, as the one before ended with them.", "plugin")

@@ -242,3 +242,19 @@ func TestOneDataDir(t *testing.T) {
 	}
 	b.CheckNothingLeft()
 }
+
+// TestOperationsPage: the configuration that the page shows is valid to the command.
+func TestOperationsPage(t *testing.T) {
+	t.Setenv("BRIDGE_HOOK_SECRET", "0123456789abcdef0123456789abcdef")
+	text, err := os.ReadFile("../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := hclBlock.FindAllStringSubmatch(string(text), -1)
+	if len(blocks) == 0 {
+		t.Error("the page shows no configuration")
+	}
+	for _, b := range blocks {
+		validate(t, b[1])
+	}
+}
