@@ -25,8 +25,7 @@ func command(t *testing.T, b *harness.Bridge, args ...string) (status int, said 
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), harness.Program("bridge"), append(args, "--config", filepath.Join(filepath.Dir(b.Tmp()), "bridge.hcl"))...)
 	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return exit.ExitCode(), string(out)
 	}
 	if err != nil {

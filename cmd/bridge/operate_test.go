@@ -15,11 +15,7 @@ import (
 // running serves the control socket of a bridge that a test plays, and returns its bridge.hcl.
 func running(t *testing.T, control admin.Control) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "cmd") // not t.TempDir, whose names are too long for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "state"), 0o700); err != nil {
 		t.Fatal(err)
 	}

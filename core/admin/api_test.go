@@ -20,7 +20,9 @@ import (
 // desk is what a test serves, and remembers of what it was asked.
 type desk struct{ asked []string }
 
-func (d *desk) note(format string, args ...any) { d.asked = append(d.asked, fmt.Sprintf(format, args...)) }
+func (d *desk) note(format string, args ...any) {
+	d.asked = append(d.asked, fmt.Sprintf(format, args...))
+}
 
 func (d *desk) control() Control {
 	one := SessionStatus{ID: 1 << 62, Plugin: "p", Route: "r", RemoteAddress: "a", Transport: "websocket", Opened: time.Unix(0, 0).UTC(), Channels: []string{}}
@@ -219,12 +221,7 @@ func TestNothingToControl(t *testing.T) {
 
 // TestSocket: who may open it may do everything, and nobody else may open it.
 func TestSocket(t *testing.T) {
-	dir, err := os.MkdirTemp("", "admin") // not t.TempDir, whose names are too long for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "s")
+	path := filepath.Join(t.TempDir(), "s")
 	stale, err := net.Listen("unix", path)
 	if err != nil {
 		t.Fatal(err)
