@@ -18,6 +18,25 @@ build: ## compile everything and leave ./bridge
 	$(GO) build ./...
 	$(GO) build -trimpath -o bridge ./cmd/bridge
 
+# Where `make static` leaves the program.
+OUT ?= bridge
+
+.PHONY: static
+static: ## compile ./bridge so that it needs nothing of the system, and see that it does not
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $(OUT) ./cmd/bridge
+	@if readelf -l $(OUT) 2>/dev/null | grep -q INTERP; then echo "$(OUT) is not static"; exit 1; fi
+	$(abspath $(OUT)) version
+
+.PHONY: man
+man: build ## write the manual pages into ./man
+	./bridge man man
+
+.PHONY: unit
+unit: build ## check the systemd unit
+	@dir=$$(mktemp -d); trap 'rm -r "$$dir"' EXIT; \
+	sed 's|/usr/bin/bridge|$(abspath bridge)|' packaging/bridge.service >"$$dir/bridge.service"; \
+	systemd-analyze verify --man=no --recursive-errors=no "$$dir/bridge.service"
+
 .PHONY: test
 test: ## run the tests
 	$(GO) test -timeout $(TIMEOUT) ./...

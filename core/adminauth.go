@@ -12,12 +12,16 @@ import (
 
 // adminAuth returns what says who may ask for something at the admin address; nil where everybody may
 // who reaches it.
-func (b *backends) adminAuth(a *config.Admin) func(*http.Request) int {
+func (b *bridge) adminAuth(a *config.Admin) func(*http.Request) int {
 	if a.Auth == nil {
 		return nil
 	}
-	backend := b.auths[a.Auth.Ref()]
+	ref := a.Auth.Ref()
 	return func(r *http.Request) int {
+		backend := b.live.Load().auths[ref]
+		if backend == nil { // taken out of the file, which a reload refuses
+			return http.StatusServiceUnavailable
+		}
 		ans := backend.Authenticate(r.Context(), &auth.Request{
 			Opening: auth.Opening{Authorization: r.Header.Get("Authorization")}, RemoteAddress: r.RemoteAddr,
 		})

@@ -19,10 +19,14 @@ import (
 func (e *Engine) authenticate(ctx context.Context, r *routeState, info *session.Info, req *auth.Request) (auth.Answer, *session.Identity) {
 	req.Protocol, req.Route, req.RemoteAddress = r.plugin.Description().GetName(), r.Path, info.RemoteAddress
 	req.Opening = auth.Opening{Authorization: info.Header("authorization"), Cookie: info.Header("cookie")}
+	began := e.cfg.Clock.Now()
 	ans := r.Auth.Authenticate(ctx, req)
 	if ans.Outcome == neutral.OK && req.UserID != "" && ans.UserID != req.UserID {
 		ans = auth.Answer{Outcome: neutral.Denied, Reason: "Wrong credentials", Detail: "the client claimed to be another user"}
 	}
+	e.metrics.authenticated(r.Auth, &ans)
+	e.log.Debug("auth backend asked", "route", r.ID, "auth", r.Auth.Realm(), "session", req.Session, "call", req.ID,
+		"outcome", ans.Outcome.String(), "duration", e.cfg.Clock.Now().Sub(began))
 	if ans.Detail != "" {
 		const shortest = 6 // what is shorter is part of other words
 		if len(req.Token) >= shortest {
@@ -44,11 +48,12 @@ func (a *attached) Authenticate(ctx context.Context, info *pluginhost.CallInfo, 
 	r, s := e.route(info.Route), info.Session
 	fail := func(o pluginv1.Outcome) *pluginv1.Answer { return &pluginv1.Answer{Last: true, Outcome: o} }
 	if r == nil || r.Auth == nil || s == nil {
-		e.log.Warn("authentication without an auth backend", "plugin", a.Label(), "route", info.Route)
+		e.log.Warn("authentication without an auth backend", "plugin", a.Label(), "route", info.Route,
+			"session", sessionOf(info), "call", callID(info))
 		return fail(pluginv1.Outcome_OUTCOME_UNAVAILABLE)
 	}
 	q := &auth.Request{
-		ID: callID(info), Session: strconv.FormatUint(s.ID, 10), Token: req.GetToken(), HasToken: req.GetHasToken(),
+		ID: callID(info), Session: sessionID(s), Token: req.GetToken(), HasToken: req.GetHasToken(),
 		UserID: req.GetUserId(), Payload: req.GetPayload(), Subprotocol: req.GetSubprotocol(),
 	}
 	for _, h := range req.GetHeaders() {
@@ -61,7 +66,7 @@ func (a *attached) Authenticate(ctx context.Context, info *pluginhost.CallInfo, 
 	}
 	channels, err := routeChannels(r, s, id)
 	if err != nil {
-		e.log.Warn("channels of the route cannot be evaluated", "route", r.ID, "session", s.ID, "err", err)
+		e.log.Warn("channels of the route cannot be evaluated", "route", r.ID, "session", sessionID(s), "err", err)
 		s.CloseWith(session.CloseInternal)
 		return fail(pluginv1.Outcome_OUTCOME_ERROR)
 	}
@@ -142,7 +147,7 @@ func (a *attached) welcome(s *session.Session, who *session.Admission) []string 
 	r := a.engine.route(s.Info.Route)
 	channels, err := routeChannels(r, s, who.Identity)
 	if err != nil {
-		a.engine.log.Warn("channels of the route cannot be evaluated", "route", r.ID, "session", s.ID, "err", err)
+		a.engine.log.Warn("channels of the route cannot be evaluated", "route", r.ID, "session", sessionID(s), "err", err)
 		s.CloseWith(session.CloseInternal)
 		return nil
 	}

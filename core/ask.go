@@ -2,9 +2,12 @@ package core
 
 import (
 	"context"
+	"log/slog"
 	"strconv"
+	"time"
 
 	"github.com/protocol-bridge/bridge/core/pluginhost"
+	"github.com/protocol-bridge/bridge/core/session"
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
 	neutral "github.com/protocol-bridge/bridge/upstream"
 )
@@ -13,7 +16,8 @@ import (
 func (a *attached) Ask(ctx context.Context, info *pluginhost.CallInfo, ask *pluginv1.Ask, emit func(*pluginv1.Answer)) {
 	r := a.engine.route(info.Route)
 	if r == nil || r.Upstream == nil {
-		a.engine.log.Warn("call without an upstream", "plugin", a.Label(), "route", info.Route)
+		a.engine.log.Warn("call without an upstream", "plugin", a.Label(), "route", info.Route,
+			"session", sessionOf(info), "call", callID(info))
 		emit(&pluginv1.Answer{Last: true, Outcome: pluginv1.Outcome_OUTCOME_UNAVAILABLE})
 		return
 	}
@@ -27,18 +31,32 @@ func (a *attached) Ask(ctx context.Context, info *pluginhost.CallInfo, ask *plug
 		req.Purpose = "message"
 	}
 	if s := info.Session; s != nil {
-		req.Session, req.RemoteAddress = strconv.FormatUint(s.ID, 10), s.Info.RemoteAddress
+		req.Session, req.RemoteAddress = sessionOf(info), s.Info.RemoteAddress
 		if id := s.Identity(); id != nil {
 			req.UserID, req.Claims = id.UserID, id.Claims
 		}
 	}
+	began := a.engine.cfg.Clock.Now()
 	r.Upstream.Ask(ctx, req, func(ans *neutral.Answer) {
+		if ans.Last {
+			a.engine.asked(ctx, r, req, ans, began)
+		}
 		if ans.Detail != "" {
 			a.engine.log.Warn("upstream answered badly", "plugin", a.Label(), "route", r.ID, "session", req.Session,
 				"call", req.ID, "outcome", ans.Outcome.String(), "detail", ans.Detail)
 		}
 		emit(answerProto(ans))
 	})
+}
+
+// asked logs how a question to an upstream ended. With the session's id one finds it from the socket,
+// with the call's at the back-end.
+func (e *Engine) asked(ctx context.Context, r *routeState, req *neutral.Request, ans *neutral.Answer, began time.Time) {
+	if !e.log.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	e.log.Debug("upstream asked", "plugin", r.plugin.Label(), "route", r.ID, "session", req.Session, "call", req.ID,
+		"upstream", r.UpstreamName, "outcome", ans.Outcome.String(), "bytes", len(req.Payload), "duration", e.cfg.Clock.Now().Sub(began))
 }
 
 // callID names a call in the whole cluster: it is the idempotency key that back-ends see.
@@ -48,6 +66,17 @@ func callID(info *pluginhost.CallInfo) string {
 	b = append(strconv.AppendUint(b, info.Seq, 10), '.')
 	return string(strconv.AppendInt(b, int64(info.Index), 10))
 }
+
+// sessionOf is the id of the session that a call is for; empty: none in particular.
+func sessionOf(info *pluginhost.CallInfo) string {
+	if info.Session == nil {
+		return ""
+	}
+	return sessionID(info.Session)
+}
+
+// sessionID writes a session's id as everywhere: no reader of JSON logs takes it for a number.
+func sessionID(s *session.Session) string { return strconv.FormatUint(s.ID, 10) }
 
 func answerProto(a *neutral.Answer) *pluginv1.Answer {
 	out := &pluginv1.Answer{

@@ -24,6 +24,7 @@ import (
 // Options are what Run gets beside the configuration.
 type Options struct {
 	Logger  *slog.Logger
+	Level   *slog.LevelVar // of Logger, to be changed while it runs; nil: it stays as it is
 	Version string
 	// Builtin is the command that starts a built-in plugin of that type; false when there is none.
 	Builtin func(typ string) ([]string, bool)
@@ -42,13 +43,20 @@ type bridge struct {
 	engine   *Engine
 	registry *prometheus.Registry
 	metrics  *upstream.Metrics
-	backends *backends // replaced by reloads
+	backends *backends                // replaced by reloads
+	live     atomic.Pointer[backends] // the same, for others than whoever reloads
 	plugins  map[string]*running
 	admin    *admin.Server
 	draining atomic.Bool
 	loads    int            // configurations so far
 	behind   sync.WaitGroup // what a reload leaves to be done
-	stopping chan struct{}  // closed when bridge ends, so that nothing is waited for any more
+	reloads  chan reloadRequest
+	stopping chan struct{} // closed when bridge ends, so that nothing is waited for any more
+
+	started time.Time
+	serving atomic.Bool   // all addresses are bound
+	data    *dataDir      // nil: not taken
+	control *admin.Server // the socket in it; nil: there is none
 
 	routesMu  sync.Mutex // guards what follows, and the making of tables
 	listeners []*listener
@@ -87,14 +95,16 @@ func Run(ctx context.Context, cfg *config.Config, opt Options) error {
 // error.
 func newBridge(cfg *config.Config, opt Options) (*bridge, error) {
 	b := &bridge{
-		cfg: cfg, opt: opt, log: opt.Logger, registry: prometheus.NewRegistry(),
-		plugins: make(map[string]*running), entries: make(map[string]pluginEntries), stopping: make(chan struct{}),
+		cfg: cfg, opt: opt, log: opt.Logger, started: time.Now(), registry: newRegistry(opt.Version),
+		plugins: make(map[string]*running), entries: make(map[string]pluginEntries), reloads: make(chan reloadRequest), stopping: make(chan struct{}),
 	}
 	b.metrics = upstream.NewMetrics(b.registry)
 	var err error
 	b.backends, err = newBackends(cfg, opt, b.metrics, nil, b.loads)
+	b.live.Store(b.backends)
 	b.engine = NewEngine(EngineConfig{
 		Logger: opt.Logger, Version: opt.Version, Channels: channelBlocks(cfg), Mirrors: b.backends.mirrors,
+		Metrics: b.registry,
 	})
 	return b, err
 }
@@ -117,25 +127,31 @@ func (b *bridge) wait(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-b.opt.Reload:
-			b.reloadAndLog(ctx)
+			_, _ = b.reloadAndLog(ctx) // the log says it
+		case req := <-b.reloads:
+			changes, err := b.reloadAndLog(ctx)
+			req.done <- reloadOutcome{changes, err}
 		}
 	}
 }
 
 // start brings everything up in order; what an error leaves half done, stop undoes.
 func (b *bridge) start(ctx context.Context) error {
+	if err := b.startControl(); err != nil {
+		return err
+	}
 	if err := b.startPlugins(ctx); err != nil {
 		return err
 	}
 	if err := b.startListeners(); err != nil {
 		return err
 	}
+	b.serving.Store(true)
 	addresses := make(map[string]string)
 	if a := b.cfg.Admin; a != nil {
-		b.admin = admin.New(admin.Config{
-			Address: a.Address, Logger: b.log, Plugins: b.pluginStatus, Ready: b.ready,
-			Metrics: b.registry, Authorize: b.backends.adminAuth(a),
-		})
+		cfg := b.adminConfig()
+		cfg.Address, cfg.Authorize = a.Address, b.adminAuth(a)
+		b.admin = admin.New(cfg)
 		if err := b.admin.Listen(); err != nil {
 			return err
 		}
@@ -203,6 +219,8 @@ func (b *bridge) ready() []string {
 	var reasons []string
 	if b.draining.Load() {
 		reasons = append(reasons, "shutting down")
+	} else if !b.serving.Load() {
+		reasons = append(reasons, "starting")
 	}
 	for _, p := range b.engine.Plugins() {
 		if !p.Ready() {
@@ -247,4 +265,5 @@ func (b *bridge) stop() {
 	if b.admin != nil {
 		b.admin.Close()
 	}
+	b.stopControl()
 }

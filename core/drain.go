@@ -19,9 +19,22 @@ func (e *Engine) CloseSessions(code session.CloseCode, deadline time.Time) {
 	cutOff(e.list(everything), code) // and what came meanwhile
 }
 
-// Sessions lists those of some routes.
-func (e *Engine) Sessions(routes map[string]bool) []*session.Session {
+// sessionsOn lists the sessions of some routes.
+func (e *Engine) sessionsOn(routes map[string]bool) []*session.Session {
 	return e.list(func(s *session.Session) bool { return routes[s.Info.Route] })
+}
+
+// sessions counts them.
+func (e *Engine) sessions() int {
+	n := 0
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	for _, a := range e.plugins {
+		if g := a.group.Load(); g != nil {
+			n += g.Len()
+		}
+	}
+	return n
 }
 
 func closeSessions(all []*session.Session, code session.CloseCode, deadline time.Time) {

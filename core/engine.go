@@ -16,6 +16,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/protocol-bridge/bridge/core/access"
 	"github.com/protocol-bridge/bridge/core/actor"
 	"github.com/protocol-bridge/bridge/core/auth"
@@ -39,6 +41,8 @@ type EngineConfig struct {
 	Channels []access.Block
 	// Mirrors are the upstreams that get what is published here.
 	Mirrors []Mirror
+	// Metrics is where the engine's metrics are registered; nil: nowhere.
+	Metrics prometheus.Registerer
 }
 
 // Route is one route of a plugin as the engine sees it.
@@ -48,8 +52,10 @@ type Route struct {
 	Auth     auth.Backend  // nil: none
 	AuthKey  string        // tells Auth from another one with the same name; empty: there is only one
 	Upstream upstream.Pool // nil: none
-	Channels *expr.Expr    // of an authenticated session; nil: none
-	Token    *expr.Expr    // of a client that authenticates at the handshake; nil: none
+	// UpstreamName is its name in bridge.hcl, as "logux.app", for the log.
+	UpstreamName string
+	Channels     *expr.Expr // of an authenticated session; nil: none
+	Token        *expr.Expr // of a client that authenticates at the handshake; nil: none
 }
 
 // PluginSpec is one plugin block.
@@ -74,6 +80,7 @@ type Engine struct {
 	rules    atomic.Pointer[access.Rules]
 	mirrors  atomic.Pointer[[]Mirror]
 	quiet    quiet.Limiter // for what strangers can cause
+	metrics  *metrics
 
 	mu      sync.RWMutex // guards what follows
 	plugins []*attached
@@ -87,6 +94,8 @@ type attached struct {
 	engine *Engine
 	owns   []string                  // guarded by engine.mu
 	group  atomic.Pointer[hub.Group] // its part of the hub, made once it has described itself
+
+	traffic traffic // of its sessions
 }
 
 var _ pluginhost.Host = (*attached)(nil)
@@ -108,7 +117,10 @@ func NewEngine(cfg EngineConfig) *Engine {
 	}
 	e := &Engine{
 		cfg: cfg, log: cfg.Logger, hub: hub.New(), ids: snowflake.New(cfg.Node, nil),
-		routes: make(map[string]*routeState), blocks: cfg.Channels,
+		routes: make(map[string]*routeState), blocks: cfg.Channels, metrics: newMetrics(cfg.Metrics),
+	}
+	if cfg.Metrics != nil {
+		cfg.Metrics.MustRegister(engineCollector{e})
 	}
 	e.rules.Store(access.New(cfg.Channels, nil))
 	e.mirrors.Store(&cfg.Mirrors)
@@ -132,7 +144,7 @@ func (e *Engine) AddPlugin(ctx context.Context, spec PluginSpec) error {
 	}
 	a.Plugin = pluginhost.New(pluginhost.Config{
 		Label: spec.Label, Settings: spec.Settings, Host: a, NewID: e.ids.Next, Logger: e.log,
-		CoreVersion: e.cfg.Version, Clock: e.cfg.Clock,
+		CoreVersion: e.cfg.Version, Clock: e.cfg.Clock, Handled: e.metrics.handledBy(spec.Label),
 	})
 	e.mu.Lock()
 	e.plugins = append(slices.Clone(e.plugins), a)

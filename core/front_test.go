@@ -55,6 +55,8 @@ func (g *guest) Step(s *sdk.Session[struct{}], ev sdk.Event) error {
 			s.Text("said")
 		case "count":
 			s.Call(sdk.Call{Tag: "count", Target: sdk.Counted{Channels: words[1:], Frames: []sdk.OutFrame{{Data: []byte("counted")}}}})
+		case "ask":
+			s.Call(sdk.Call{Tag: "ask", Target: sdk.Ask{Type: "t", Payload: []byte(`"p"`)}})
 		case "everybody":
 			s.Call(sdk.Call{Tag: "everybody", Target: sdk.Select{Action: sdk.Action{Frames: []sdk.OutFrame{{Data: []byte("selected")}}}}})
 		case "members":

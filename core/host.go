@@ -14,11 +14,16 @@ import (
 // has from the start.
 func (a *attached) Opened(s *session.Session, who *session.Admission) []string {
 	a.group.Load().Add(s)
+	a.engine.metrics.open(a, s.Info.Route)
 	return a.welcome(s, who)
 }
 
 // Gone takes a session whose connection is over out of the hub.
-func (a *attached) Gone(s *session.Session) { a.group.Load().Remove(s) }
+func (a *attached) Gone(s *session.Session, code int) {
+	a.group.Load().Remove(s)
+	a.traffic.add(s.Traffic())
+	a.engine.metrics.close(a, s.Info.Route, code)
+}
 
 // Ended frees what a session held until its last event was handled.
 func (a *attached) Ended(s *session.Session) {
@@ -34,7 +39,7 @@ func (a *attached) Join(s *session.Session, name string) bool {
 		err = a.engine.rules.Load().Join(a.subject(s.Identity()), name)
 	}
 	if err != nil {
-		a.refused("join", name, err, s.ID)
+		a.refused("join", name, err, sessionID(s))
 		return false
 	}
 	a.group.Load().Join(s, name)
@@ -55,7 +60,7 @@ func (a *attached) subject(id *session.Identity) access.Subject {
 }
 
 // refused logs what was not done. The name of the channel may come from a stranger.
-func (a *attached) refused(what, name string, err error, id uint64) {
+func (a *attached) refused(what, name string, err error, id string) {
 	now := a.engine.cfg.Clock.Now()
 	if dropped, ok := a.engine.quiet.Allow(now); ok {
 		const most = 64
@@ -90,7 +95,7 @@ func (a *attached) publishable(author *session.Identity, list []string) (channel
 			refusal = rules.Publish(who, c)
 		}
 		if refusal != nil {
-			a.refused("publish", c, refusal, 0)
+			a.refused("publish", c, refusal, "")
 			err = refusal
 			continue
 		}

@@ -13,10 +13,10 @@ type Mirror struct {
 }
 
 // mirror hands a message to the upstreams that mirror one of its channels. Types that the publishing
-// protocol keeps to itself do not leave.
+// protocol keeps to itself do not leave; g is nil where none publishes.
 func (e *Engine) mirror(g *hub.Group, channels []string, m *hub.Message) {
 	mirrors := *e.mirrors.Load()
-	if len(mirrors) == 0 || g.Reserves(m.Type) {
+	if len(mirrors) == 0 || g != nil && g.Reserves(m.Type) {
 		return
 	}
 	for _, to := range mirrors {

@@ -88,7 +88,7 @@ func engineRoutes(p *config.Plugin, backends *backends) []Route {
 			er.Auth, er.AuthKey = a, a.key
 		}
 		if r.Upstream != nil {
-			er.Upstream = backends.upstreams[r.Upstream.Ref()].Pool
+			er.Upstream, er.UpstreamName = backends.upstreams[r.Upstream.Ref()].Pool, r.Upstream.Ref()
 		}
 		routes = append(routes, er)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/protocol-bridge/bridge/core/admin"
 	"github.com/protocol-bridge/bridge/core/config"
 	"github.com/protocol-bridge/bridge/core/listen"
 	"github.com/protocol-bridge/bridge/core/session"
@@ -29,7 +30,7 @@ const retireAfter = time.Minute
 
 // reload reads the configuration again, builds what it says beside what runs, and swaps. On any error
 // what runs has not noticed.
-func (b *bridge) reload(ctx context.Context) (*Report, error) {
+func (b *bridge) reload(ctx context.Context) ([]admin.Change, error) {
 	cfg, diags := config.Load(b.cfg.File)
 	if diags.HasErrors() {
 		return nil, &ConfigError{diags}
@@ -201,9 +202,9 @@ func (b *bridge) has(s *listen.Server) bool {
 
 // commit swaps the worlds. New processes take over first, so that whatever comes on a new route finds
 // a plugin that knows it.
-func (r *reloading) commit() *Report {
+func (r *reloading) commit() []admin.Change {
 	b := r.bridge
-	report := r.report()
+	report := r.compare()
 	for _, c := range r.plugins {
 		label := c.run.cfg.Label
 		c.run.gone = c.gone
@@ -218,13 +219,14 @@ func (r *reloading) commit() *Report {
 	}
 	b.engine.SetChannels(channelBlocks(r.cfg), r.backends.mirrors)
 	closing := report.closing
-	sessions := b.engine.Sessions(closing) // those that come from now on come to the new routes
+	sessions := b.engine.sessionsOn(closing) // those that come from now on come to the new routes
 	r.swapRoutes()
-	sessions = append(sessions, b.engine.Sessions(report.gone)...)
+	sessions = append(sessions, b.engine.sessionsOn(report.gone)...)
 
 	gone, removed := b.engine.states(report.gone), r.removedPlugins()
 	oldBackends := b.backends
-	b.cfg, b.backends = r.cfg, r.backends
+	b.live.Store(r.backends)
+	b.backends = r.backends
 	b.plugins = make(map[string]*running)
 	for _, c := range r.plugins {
 		b.plugins[c.run.cfg.Label] = c.run
@@ -244,7 +246,7 @@ func (r *reloading) commit() *Report {
 		}
 		oldBackends.retire(r.backends)
 	})
-	return report
+	return report.changes
 }
 
 // swapRoutes has the listeners serve the new routes, the new ones from now on and the removed ones no
@@ -254,7 +256,7 @@ func (r *reloading) swapRoutes() {
 	b.routesMu.Lock()
 	defer b.routesMu.Unlock()
 	old := b.listeners
-	b.listeners = r.listeners
+	b.cfg, b.listeners = r.cfg, r.listeners
 	b.entries = make(map[string]pluginEntries)
 	for _, c := range r.plugins {
 		if c.desc != nil {
@@ -292,19 +294,56 @@ func (r *reloading) removedPlugins() []*attached {
 	return list
 }
 
-// reloadAndLog does what SIGHUP asks for.
-func (b *bridge) reloadAndLog(ctx context.Context) {
-	report, err := b.reload(ctx)
+// reloadAndLog reloads, and says in the log how that went.
+func (b *bridge) reloadAndLog(ctx context.Context) ([]admin.Change, error) {
+	changes, err := b.reload(ctx)
 	if err != nil {
 		lines := strings.Split(err.Error(), "\n")
 		for _, line := range lines {
 			b.log.Error("fault of the configuration", "err", line)
 		}
 		b.log.Error("configuration is not reloaded, the old one serves on", "faults", len(lines))
-		return
+		return nil, err
 	}
-	for _, c := range report.Changes {
+	for _, c := range changes {
 		b.log.Info("configuration changed", "change", c.String())
 	}
-	b.log.Info("configuration reloaded", "changes", len(report.Changes))
+	b.log.Info("configuration reloaded", "changes", len(changes))
+	return changes, nil
+}
+
+// reloadRequest asks for a reload. done has room for how it went.
+type reloadRequest struct {
+	done chan reloadOutcome
+}
+
+type reloadOutcome struct {
+	changes []admin.Change
+	err     error
+}
+
+// errEnding is returned to whoever wants something of a bridge that ends.
+var errEnding = errors.New("bridge is being stopped")
+
+// askReload has the configuration reloaded in its turn, and waits for it.
+func (b *bridge) askReload(ctx context.Context) (admin.Reloaded, error) {
+	req := reloadRequest{make(chan reloadOutcome, 1)}
+	select {
+	case b.reloads <- req:
+	case <-ctx.Done():
+		return admin.Reloaded{}, ctx.Err()
+	case <-b.stopping:
+		return admin.Reloaded{}, errEnding
+	}
+	select {
+	case out := <-req.done:
+		if bad, ok := errors.AsType[*ConfigError](out.err); ok {
+			var text strings.Builder
+			_, _ = bad.Diagnostics.WriteTo(&text) // with lines of the file, as they are shown at a start
+			out.err = errors.New(strings.TrimSpace(text.String()))
+		}
+		return admin.Reloaded{Changes: out.changes}, out.err
+	case <-ctx.Done(): // it goes on
+		return admin.Reloaded{}, ctx.Err()
+	}
 }

@@ -2,52 +2,24 @@ package core
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
-	"strings"
 
+	"github.com/protocol-bridge/bridge/core/admin"
 	"github.com/protocol-bridge/bridge/core/config"
 	"github.com/protocol-bridge/bridge/internal/expr"
 )
 
-// Report says what a reload did.
-type Report struct {
-	Changes []Change `json:"changes"` // in the order of the kinds of blocks, and of the file
+// report says what a reload does.
+type report struct {
+	changes []admin.Change // in the order of the kinds of blocks, and of the file
 
 	closing map[string]bool // routes whose sessions are closed, since who may come or what they find differs
 	gone    map[string]bool // routes that are no more
 }
 
-// Change is one difference between two configurations, and what became of it.
-type Change struct {
-	Sign     string   `json:"sign"` // "+", "-" or "~"
-	What     string   `json:"what"` // as "route ctproto:public:/client"
-	Differs  []string `json:"differs,omitempty"`
-	Replaced bool     `json:"replaced,omitempty"` // the plugin has a new process
-	Closed   int      `json:"closed,omitempty"`   // sessions that are closed
-}
-
-// String is the change on one line.
-func (c Change) String() string {
-	text := c.Sign + " " + c.What
-	if len(c.Differs) > 0 {
-		text += ": " + strings.Join(c.Differs, ", ")
-	}
-	if c.Replaced {
-		text += "; new process, all sessions stay"
-	}
-	switch {
-	case c.Closed == 1:
-		text += "; 1 session is closed"
-	case c.Closed > 1:
-		text += fmt.Sprintf("; %d sessions are closed", c.Closed)
-	}
-	return text
-}
-
-// report compares what runs with what was prepared.
-func (r *reloading) report() *Report {
-	rep := &Report{closing: make(map[string]bool), gone: make(map[string]bool)}
+// compare compares what runs with what was prepared.
+func (r *reloading) compare() *report {
+	rep := &report{closing: make(map[string]bool), gone: make(map[string]bool)}
 	old, cfg := r.bridge.cfg, r.cfg
 	diff(rep, "listener ", old.Listeners, cfg.Listeners, func(l *config.Listener) string { return l.Name }, differentListener)
 	diff(rep, "upstream ", old.Upstreams, cfg.Upstreams, (*config.Upstream).Ref, func(a, b *config.Upstream) []string {
@@ -61,12 +33,12 @@ func (r *reloading) report() *Report {
 	})
 	r.reportPlugins(rep)
 	if old.Shutdown != cfg.Shutdown {
-		rep.add(Change{Sign: "~", What: "shutdown"})
+		rep.add(admin.Change{Sign: "~", What: "shutdown"})
 	}
 	return rep
 }
 
-func (rep *Report) add(c Change) { rep.Changes = append(rep.Changes, c) }
+func (rep *report) add(c admin.Change) { rep.changes = append(rep.changes, c) }
 
 func only(differs bool, what string) []string {
 	if differs {
@@ -76,7 +48,7 @@ func only(differs bool, what string) []string {
 }
 
 // diff reports what was added, removed, and differs.
-func diff[T any](rep *Report, kind string, old, now []*T, name func(*T) string, differs func(a, b *T) []string) {
+func diff[T any](rep *report, kind string, old, now []*T, name func(*T) string, differs func(a, b *T) []string) {
 	before := make(map[string]*T)
 	for _, x := range old {
 		before[name(x)] = x
@@ -85,14 +57,14 @@ func diff[T any](rep *Report, kind string, old, now []*T, name func(*T) string, 
 		a, ok := before[name(x)]
 		delete(before, name(x))
 		if !ok {
-			rep.add(Change{Sign: "+", What: kind + name(x)})
+			rep.add(admin.Change{Sign: "+", What: kind + name(x)})
 		} else if d := differs(a, x); len(d) > 0 {
-			rep.add(Change{Sign: "~", What: kind + name(x), Differs: d})
+			rep.add(admin.Change{Sign: "~", What: kind + name(x), Differs: d})
 		}
 	}
 	for _, x := range old {
 		if _, gone := before[name(x)]; gone {
-			rep.add(Change{Sign: "-", What: kind + name(x)})
+			rep.add(admin.Change{Sign: "-", What: kind + name(x)})
 		}
 	}
 }
@@ -104,19 +76,19 @@ func differentListener(a, b *config.Listener) []string {
 	return append(d, only(!slices.Equal(a.TrustedProxies, b.TrustedProxies), "trusted_proxies")...)
 }
 
-func (r *reloading) reportPlugins(rep *Report) {
+func (r *reloading) reportPlugins(rep *report) {
 	counts := r.bridge.engine.SessionsOf()
 	for _, c := range r.plugins {
 		what := "plugin " + c.run.cfg.Label
 		switch {
 		case c.old == nil:
-			rep.add(Change{Sign: "+", What: what})
+			rep.add(admin.Change{Sign: "+", What: what})
 			for _, route := range c.run.cfg.Routes {
-				rep.add(Change{Sign: "+", What: "route " + route.ID})
+				rep.add(admin.Change{Sign: "+", What: "route " + route.ID})
 			}
 			continue
 		case c.update != nil:
-			rep.add(Change{Sign: "~", What: what, Differs: differentPlugin(c.old, c.run), Replaced: true})
+			rep.add(admin.Change{Sign: "~", What: what, Differs: differentPlugin(c.old, c.run), Replaced: true})
 		}
 		r.reportRoutes(rep, c, counts)
 	}
@@ -124,7 +96,7 @@ func (r *reloading) reportPlugins(rep *Report) {
 		if slices.ContainsFunc(r.plugins, func(c *pluginChange) bool { return c.run.cfg.Label == p.Label }) {
 			continue
 		}
-		change := Change{Sign: "-", What: "plugin " + p.Label}
+		change := admin.Change{Sign: "-", What: "plugin " + p.Label}
 		for _, route := range p.Routes {
 			rep.gone[route.ID] = true
 			change.Closed += counts[route.ID]
@@ -140,7 +112,7 @@ func differentPlugin(old, run *running) []string {
 	return append(d, only(!bytes.Equal(old.said().GetConfig(), run.said().GetConfig()), "config")...)
 }
 
-func (r *reloading) reportRoutes(rep *Report, c *pluginChange, counts map[string]int) {
+func (r *reloading) reportRoutes(rep *report, c *pluginChange, counts map[string]int) {
 	before := make(map[string]*config.Route)
 	for _, route := range c.old.cfg.Routes {
 		before[route.ID] = route
@@ -150,11 +122,11 @@ func (r *reloading) reportRoutes(rep *Report, c *pluginChange, counts map[string
 		old, ok := before[route.ID]
 		delete(before, route.ID)
 		if !ok {
-			rep.add(Change{Sign: "+", What: what})
+			rep.add(admin.Change{Sign: "+", What: what})
 			continue
 		}
 		hard, soft := r.differentRoute(c, old, route)
-		change := Change{Sign: "~", What: what, Differs: append(hard, soft...)}
+		change := admin.Change{Sign: "~", What: what, Differs: append(hard, soft...)}
 		if len(hard) > 0 {
 			rep.closing[route.ID] = true
 			change.Closed = counts[route.ID]
@@ -166,7 +138,7 @@ func (r *reloading) reportRoutes(rep *Report, c *pluginChange, counts map[string
 	for _, route := range c.old.cfg.Routes {
 		if before[route.ID] != nil {
 			rep.gone[route.ID] = true
-			rep.add(Change{Sign: "-", What: "route " + route.ID, Closed: counts[route.ID]})
+			rep.add(admin.Change{Sign: "-", What: "route " + route.ID, Closed: counts[route.ID]})
 		}
 	}
 }

@@ -294,3 +294,35 @@ func TestReloadBringsBack(t *testing.T) {
 	}
 	harness.Until(t, harness.AnswerLimit, "one process a plugin is left", func() bool { return len(b.Children()) == 2 })
 }
+
+// TestReloadCommand: the command says what changed and what became of it, or what is wrong with the
+// file, with the line it is on.
+func TestReloadCommand(t *testing.T) {
+	one := echoFile("", echoRoute("/client", ""))
+	b := harness.Start(t, harness.Config{File: one})
+	ws := dialCTProto(t, b, "/client")
+	if said := must(t, b, "reload"); said != "Nothing has changed.\n" {
+		t.Errorf("an unchanged file: %q", said)
+	}
+	b.Write(strings.Replace(one, "upstream =", "upstraem =", 1))
+	status, said := command(t, b, "reload")
+	for _, want := range []string{"Unsupported argument", "bridge.hcl line ", "upstraem = upstream.dev.echo", `Did you mean "upstream"?`} {
+		if status != 1 || !strings.Contains(said, want) {
+			t.Errorf("status %d, want 1; said, without %q:\n%s", status, want, said)
+		}
+	}
+	b.Write(echoFile("", echoRoute("/client", "    limits {\n      max_frame = \"1KiB\"\n    }\n")+echoRoute("/more", "")))
+	want := "~ plugin ctproto; new process, all sessions stay\n~ route ctproto:public:/client: limits\n+ route ctproto:public:/more\n"
+	if said := must(t, b, "reload"); said != want {
+		t.Errorf("said\n%swant\n%s", said, want)
+	}
+	if said := must(t, b, "reload", "--json"); said != "{\"changes\":[]}\n" {
+		t.Errorf("as JSON: %q", said)
+	}
+	echoes(t, ws)
+	b.Write(one)
+	b.Stop()
+	if status, said := command(t, b, "reload"); status != 1 || !strings.Contains(said, "no bridge runs") {
+		t.Errorf("nothing runs: status %d, %q", status, said)
+	}
+}

@@ -49,7 +49,15 @@ func faults(err error) []error {
 
 // mend says what to do about a fault.
 func mend(err error) string {
+	if dir, ok := errors.AsType[*core.DataDirError](err); ok {
+		if dir.Held {
+			return "Stop that one, or give this one a data_dir of its own in bridge.hcl."
+		}
+		return "Let this user write there, or choose another data_dir in bridge.hcl."
+	}
 	switch {
+	case errors.Is(err, admin.ErrSocketPath):
+		return "Choose a shorter data_dir in bridge.hcl, or start bridge in the folder of the file and name the file without one."
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "Another process has the address: stop it, or change the address in bridge.hcl."
 	case errors.Is(err, syscall.EADDRNOTAVAIL):

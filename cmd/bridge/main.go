@@ -3,10 +3,16 @@
 //	bridge [run] --config bridge.hcl   serve a configuration
 //	bridge validate --config FILE      check one
 //	bridge plugin NAME                 what bridge itself runs for a built-in plugin
+//	bridge status              how the running one is; so do these talk to it:
+//	bridge sessions            who is connected
+//	bridge kick --user ID      close sessions
+//	bridge publish CHANNEL JSON
+//	bridge log-level [LEVEL]
+//	bridge completion SHELL    what makes a shell complete all this
 //	bridge version
 //
-// It exits with 0 when it was asked to stop, with 1 for a bad configuration and for what cannot be
-// started, with 2 for bad usage. A long flag may have one dash or two.
+// It exits with 0 when it was asked to stop, with 1 for a bad configuration, for what cannot be started
+// and for what the running one refuses, with 2 for bad usage. A long flag may have one dash or two.
 package main
 
 import (
@@ -60,9 +66,9 @@ func newRoot() *cobra.Command {
 		Use: "bridge", Short: "A plugin-based protocol proxy",
 		Long: "Bridge stands between clients that speak one real-time protocol and back-ends that speak another.\nWithout a command it runs.",
 		Args: cobra.NoArgs, RunE: run.RunE, SilenceErrors: true, SilenceUsage: true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.Flags().AddFlagSet(run.Flags())
+	root.AddCommand(newStatus(), newSessions(), newKick(), newPublish(), newLogLevel(), newReload(), newMan())
 	root.AddCommand(run, newValidate(), newPlugin(), &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		Run: func(cmd *cobra.Command, _ []string) {

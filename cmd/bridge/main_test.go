@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/protocol-bridge/bridge/core"
 	"github.com/protocol-bridge/bridge/core/admin"
 	"github.com/protocol-bridge/bridge/core/pluginhost"
 )
@@ -77,6 +78,19 @@ func TestExplain(t *testing.T) {
 		},
 		"foreign address": {syscall.EADDRNOTAVAIL, "bridge: cannot assign requested address\nThis machine does not have that address: change it in bridge.hcl.\n"},
 		"low port":        {syscall.EACCES, "bridge: permission denied\nTake a port above 1023, or allow bridge the lower ones: setcap cap_net_bind_service=+ep on its file.\n"},
+		"held data_dir": {
+			&core.DataDirError{Dir: "data", Held: true, PID: 7},
+			"bridge: another bridge, process 7, uses data_dir \"data\"\nStop that one, or give this one a data_dir of its own in bridge.hcl.\n",
+		},
+		"data_dir of others": {
+			&core.DataDirError{Dir: "data", Err: fs.ErrPermission},
+			"bridge: data_dir \"data\" cannot be used: permission denied\nLet this user write there, or choose another data_dir in bridge.hcl.\n",
+		},
+		"deep data_dir": {
+			fmt.Errorf("control socket x: %w", admin.ErrSocketPath),
+			"bridge: control socket x: the path is too long for a socket\n" +
+				"Choose a shorter data_dir in bridge.hcl, or start bridge in the folder of the file and name the file without one.\n",
+		},
 		"open admin": {
 			admin.ErrNotLoopback,
 			"bridge: the admin address is open to other machines and has no auth; use 127.0.0.1\nWrite address = \"127.0.0.1:6780\" in the admin block of bridge.hcl.\n",

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -39,7 +40,7 @@ func configFlag(cmd *cobra.Command, file *string) {
 }
 
 func run(ctx context.Context, f runFlags, stderr io.Writer) error {
-	log, err := newLogger(stderr, f.logFormat, f.logLevel)
+	log, level, err := newLogger(stderr, f.logFormat, f.logLevel)
 	if err != nil {
 		return err
 	}
@@ -50,7 +51,7 @@ func run(ctx context.Context, f runFlags, stderr io.Writer) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends what drains
-	err = core.Run(ctx, cfg, core.Options{Logger: log, Version: version(), Builtin: builtin, Reload: hangups(ctx)})
+	err = core.Run(ctx, cfg, core.Options{Logger: log, Level: level, Version: version(), Builtin: builtin, Reload: hangups(ctx)})
 	return explain(stderr, err)
 }
 
@@ -102,17 +103,20 @@ func builtin(typ string) ([]string, bool) {
 	return []string{self, "plugin", typ}, true
 }
 
-func newLogger(w io.Writer, format, level string) (*slog.Logger, error) {
-	var l slog.Level
-	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, fmt.Errorf("--log-level is debug, info, warn or error, not %q", level)
+// newLogger returns a logger, and what changes its level while it runs.
+func newLogger(w io.Writer, format, level string) (*slog.Logger, *slog.LevelVar, error) {
+	parsed, err := core.ParseLevel(strings.ToLower(level))
+	if err != nil {
+		return nil, nil, fmt.Errorf("--log-level is debug, info, warn or error, not %q", level)
 	}
-	opt := &slog.HandlerOptions{Level: l}
+	var v slog.LevelVar
+	v.Set(parsed)
+	opt := &slog.HandlerOptions{Level: &v}
 	switch format {
 	case "text":
-		return slog.New(slog.NewTextHandler(w, opt)), nil
+		return slog.New(slog.NewTextHandler(w, opt)), &v, nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(w, opt)), nil
+		return slog.New(slog.NewJSONHandler(w, opt)), &v, nil
 	}
-	return nil, fmt.Errorf("--log-format is text or json, not %q", format)
+	return nil, nil, fmt.Errorf("--log-format is text or json, not %q", format)
 }

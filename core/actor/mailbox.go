@@ -18,6 +18,8 @@ type Event struct {
 	Seq  uint64
 	Kind wire.Kind
 	Time int64 // ms since 1970
+	// Accepted is when it came, in ns since 1970; 0: not known.
+	Accepted int64
 	// From is the session it came from when that is bound to a named actor; else 0.
 	From uint64
 	// Source is the session in whose window it is counted; nil for none.

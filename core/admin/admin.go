@@ -1,11 +1,3 @@
-// Package admin is the operator's HTTP port: is the process alive, is it ready, how are the plugins.
-// It owns the address and the forms of the answers; what they say comes from the functions of
-// [Config]. It imports nothing of core, and no client of a protocol ever comes here.
-//
-//	GET /health       200 while the process lives
-//	GET /ready        200, or 503 with the reasons
-//	GET /metrics      in the form that Prometheus reads
-//	GET /api/plugins  a list of [PluginStatus]
 package admin
 
 import (
@@ -25,23 +17,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// PluginStatus is an element of GET /api/plugins.
-type PluginStatus struct {
-	Name     string `json:"name"`     // the label of the plugin's block
-	PID      int    `json:"pid"`      // of the serving process; 0: there is none
-	State    string `json:"state"`    // a word of the plugin host's
-	Restarts uint64 `json:"restarts"` // after deaths
-	Culprits uint64 `json:"culprits"` // events that ended the plugin each time, whose sessions were closed
-	Sessions int    `json:"sessions"`
-	Links    int    `json:"links"`
-	Error    string `json:"error,omitempty"` // what is wrong
-	Mend     string `json:"mend,omitempty"`  // what to do about it
-}
-
 // Config is what a [Server] needs.
 type Config struct {
 	// Address is host:port, of the loopback unless Authorize is set; port 0 takes a free one.
 	Address string
+	// Socket is the path of a unix socket to serve at instead: who may open it may do everything, so it
+	// is made for this user alone, in place of one that was left behind. It goes with the Server.
+	Socket string
 	// Authorize says whether a request for anything but /health and /ready is served: by 200, or by the
 	// status of its refusal, 401, 403 or 503. It may block. nil: everybody who reaches the address may.
 	Authorize func(*http.Request) int
@@ -53,12 +35,16 @@ type Config struct {
 	// Ready lists why the node is not ready, nothing when it is; nil: it is. It is called by several
 	// goroutines.
 	Ready func() []string
+	// Control is what there is beyond that.
+	Control Control
 }
 
 // Server is the admin port. Make it with [New]; its methods are safe for concurrent use.
 type Server struct {
-	cfg  Config
-	http *http.Server
+	cfg       Config
+	http      *http.Server
+	endpoints map[string]endpoint
+	foreign   *http.CrossOriginProtection // finds pages of other sites
 
 	mu sync.Mutex
 	ln net.Listener // guarded by mu
@@ -69,7 +55,8 @@ func New(cfg Config) *Server {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{cfg: cfg}
+	s := &Server{cfg: cfg, foreign: http.NewCrossOriginProtection()}
+	s.makeEndpoints()
 	s.http = &http.Server{
 		Handler:           s.handler(),
 		ReadHeaderTimeout: 5 * time.Second,
@@ -85,19 +72,13 @@ func New(cfg Config) *Server {
 // ErrNotLoopback is why [Server.Listen] refuses an address.
 var ErrNotLoopback = errors.New("the admin address is open to other machines and has no auth; use 127.0.0.1")
 
-// Listen binds the address. One beyond the loopback is refused with [ErrNotLoopback] where nobody says
-// who may ask.
+// Listen binds the address or makes the socket. An address beyond the loopback is refused with
+// [ErrNotLoopback] where nobody says who may ask, the path of a socket with [ErrSocketPath] when it is
+// too long for one.
 func (s *Server) Listen() error {
-	addr, err := net.ResolveTCPAddr("tcp", s.cfg.Address)
+	ln, err := s.bind()
 	if err != nil {
-		return fmt.Errorf("admin address %q: %w", s.cfg.Address, err)
-	}
-	if !addr.IP.IsLoopback() && s.cfg.Authorize == nil {
-		return fmt.Errorf("admin address %q: %w", s.cfg.Address, ErrNotLoopback)
-	}
-	ln, err := net.ListenTCP("tcp", addr)
-	if err != nil {
-		return fmt.Errorf("admin address %q: %w", s.cfg.Address, err)
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,6 +88,24 @@ func (s *Server) Listen() error {
 	}
 	s.ln = ln
 	return nil
+}
+
+func (s *Server) bind() (net.Listener, error) {
+	if s.cfg.Socket != "" {
+		return listenSocket(s.cfg.Socket)
+	}
+	addr, err := net.ResolveTCPAddr("tcp", s.cfg.Address)
+	if err != nil {
+		return nil, fmt.Errorf("admin address %q: %w", s.cfg.Address, err)
+	}
+	if !addr.IP.IsLoopback() && s.cfg.Authorize == nil {
+		return nil, fmt.Errorf("admin address %q: %w", s.cfg.Address, ErrNotLoopback)
+	}
+	ln, err := net.ListenTCP("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("admin address %q: %w", s.cfg.Address, err)
+	}
+	return ln, nil
 }
 
 // Addr is the address that is listened on, nil before [Server.Listen].
@@ -152,25 +151,25 @@ func (s *Server) Close() {
 }
 
 func (s *Server) handler() http.Handler {
-	open := map[string]http.HandlerFunc{"/health": s.health, "/ready": s.ready}
-	routes := map[string]http.HandlerFunc{"/metrics": s.metrics().ServeHTTP, "/api/plugins": s.plugins}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
-		serve, anybody := open[r.URL.Path]
-		if !anybody {
-			serve = routes[r.URL.Path]
-		}
+		at := s.find(r.URL.Path)
+		serve := at.of(r.Method)
+		anybody := r.URL.Path == "/health" || r.URL.Path == "/ready" || s.cfg.Socket != ""
 		switch {
-		case serve == nil:
+		case at.get == nil && at.post == nil:
 			http.Error(w, "not found", http.StatusNotFound)
-		case r.Method != http.MethodGet && r.Method != http.MethodHead:
-			h.Set("Allow", "GET, HEAD")
+		case serve == nil:
+			h.Set("Allow", at.allow())
 			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 		case !anybody && s.cfg.Authorize == nil && !loopbackName(r.Host):
 			// A page of another site that had its own name point here.
 			http.Error(w, "ask for this by a loopback address", http.StatusForbidden)
+		case s.foreign.Check(r) != nil:
+			// A page of another site, in the browser of somebody who may do this.
+			http.Error(w, "pages of other sites may not do this", http.StatusForbidden)
 		case !anybody && !s.authorized(w, r):
 		default:
 			serve(w, r)

@@ -43,11 +43,7 @@ type Config struct {
 func Load(path string) (*Config, *Diagnostics) {
 	src, err := os.ReadFile(path)
 	if err != nil {
-		return nil, &Diagnostics{list: hcl.Diagnostics{{
-			Severity: hcl.DiagError,
-			Summary:  "Configuration not readable",
-			Detail:   err.Error() + ". Name another file with -config.",
-		}}}
+		return nil, unreadable(err)
 	}
 	return Parse(path, src)
 }

@@ -18,11 +18,7 @@ const (
 
 func (d *decoder) file() *Config {
 	content := d.content(d.src.file.Body, fileSpec)
-	c := &Config{File: d.src.name, DataDir: defaultDataDir, Shutdown: Shutdown{Timeout: defaultShutdownTimeout}}
-	if d.text(content.Attributes["data_dir"], &c.DataDir) && c.DataDir == "" {
-		d.error(content.Attributes["data_dir"].Expr.Range(), "Invalid path", `"data_dir" needs the path of a folder.`)
-	}
-	c.DataDir = d.src.path(c.DataDir)
+	c := &Config{File: d.src.name, DataDir: d.dataDir(content), Shutdown: Shutdown{Timeout: defaultShutdownTimeout}}
 
 	// What is referred to comes before what refers to it.
 	var addresses taken

@@ -56,7 +56,7 @@ func (p *Plugin) process() any {
 	}{p.Type, p.SHA256, p.MTLS, p.Standby, p.EventTimeout}
 }
 
-// Same reports whether two blocks say the same. nil is no block.
+// Same reports whether two blocks say the same; what they refer to counts by its name. nil is no block.
 func (a *Admin) Same(other *Admin) bool {
 	if a == nil || other == nil {
 		return a == other
@@ -64,7 +64,7 @@ func (a *Admin) Same(other *Admin) bool {
 	if (a.Auth == nil) != (other.Auth == nil) {
 		return false
 	}
-	return a.Address == other.Address && (a.Auth == nil || a.Auth.Ref() == other.Auth.Ref() && a.Auth.Same(other.Auth))
+	return a.Address == other.Address && (a.Auth == nil || a.Auth.Ref() == other.Auth.Ref())
 }
 
 // SameSocket reports whether two blocks listen in the same way at the same address, under the same

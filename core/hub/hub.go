@@ -72,9 +72,11 @@ type Group struct {
 
 	shards [shardCount]channelShard
 
-	count    atomic.Int64 // sessions
-	pending  atomic.Int64
-	overflow atomic.Uint64
+	count     atomic.Int64 // sessions
+	pending   atomic.Int64
+	overflow  atomic.Uint64
+	publishes atomic.Uint64
+	fanout    atomic.Uint64
 }
 
 // New returns an empty hub.
@@ -150,9 +152,6 @@ func (g *Group) Name() string { return g.name }
 
 // Len is the number of the group's sessions.
 func (g *Group) Len() int { return int(g.count.Load()) }
-
-// Overflow counts messages of other groups that were dropped because too many waited.
-func (g *Group) Overflow() uint64 { return g.overflow.Load() }
 
 // Add registers a session.
 func (g *Group) Add(s *session.Session) {

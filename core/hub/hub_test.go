@@ -160,8 +160,8 @@ func TestOverflow(t *testing.T) {
 	for range 5 {
 		from.Hand([]string{"x"}, m)
 	}
-	if len(pending) != 2 || to.Overflow() != 3 {
-		t.Fatalf("%d waiting, %d dropped; want 2 and 3", len(pending), to.Overflow())
+	if len(pending) != 2 || to.Counts().Overflow != 3 {
+		t.Fatalf("%d waiting, %d dropped; want 2 and 3", len(pending), to.Counts().Overflow)
 	}
 	for _, done := range pending {
 		done()

@@ -42,6 +42,8 @@ func (g *Group) Publish(channels []string, except []uint64, variants []Variant, 
 			n++
 		}
 	}
+	g.publishes.Add(1)
+	g.fanout.Add(uint64(n))
 	return n
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"runtime/debug"
+	"strconv"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -185,7 +186,11 @@ func (c *conn) CloseWrite() error {
 func (c *conn) Close() error { return c.net.Close() }
 
 func (s *Server) panicked(c *conn, p any) {
-	s.log.Error("session failed", "route", c.entry.ID, "panic", p, "stack", string(debug.Stack()))
+	var id string
+	if c.sess != nil {
+		id = strconv.FormatUint(c.sess.ID, 10)
+	}
+	s.log.Error("session failed", "route", c.entry.ID, "session", id, "panic", p, "stack", string(debug.Stack()))
 	if c.sess != nil {
 		c.sess.CloseWith(session.CloseInternal)
 		return

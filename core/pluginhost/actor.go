@@ -68,7 +68,7 @@ func (a *Actor) Eof(*session.Session) { a.post(actor.NewEvent(wire.Eof)) }
 
 // Closed posts the session's last event.
 func (a *Actor) Closed(s *session.Session, code int, reason string, byClient bool) {
-	a.plugin.cfg.Host.Gone(s)
+	a.plugin.cfg.Host.Gone(s, code)
 	e := actor.NewEvent(wire.Closed)
 	e.Cold = &pluginv1.Closed{Code: uint32(code), Reason: reason, ByClient: byClient}
 	a.post(e)
@@ -77,9 +77,12 @@ func (a *Actor) Closed(s *session.Session, code int, reason string, byClient boo
 // post puts an event into the mailbox of the actor, or of the named actor it is bound to, and sends
 // it if it may go.
 func (a *Actor) post(e *actor.Event) {
+	now := a.plugin.cfg.Clock.Now()
+	e.Accepted = now.UnixNano()
 	if e.Time == 0 {
-		e.Time = a.plugin.cfg.Clock.Now().UnixMilli()
+		e.Time = now.UnixMilli()
 	}
+	a.noteEvent(e)
 	a.mu.Lock()
 	if a.gone || a.closed || a.poisoned && e.Kind != wire.Closed {
 		a.mu.Unlock()
@@ -235,7 +238,9 @@ func (a *Actor) fire(name string, armed uint64) {
 	e.Name, e.Armed = name, armed
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	e.Time = a.plugin.cfg.Clock.Now().UnixMilli()
+	now := a.plugin.cfg.Clock.Now()
+	e.Time, e.Accepted = now.UnixMilli(), now.UnixNano()
+	a.noteEvent(e)
 	a.pushLocked(e)
 }
 

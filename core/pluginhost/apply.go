@@ -98,6 +98,7 @@ func (in *Instance) targetLocked(a *Actor, c *wire.Command) (*session.Session, e
 func (in *Instance) perform(a *Actor, head *actor.Event, c *wire.Command, s *session.Session, index int) {
 	p := in.plugin
 	host := p.cfg.Host
+	noteCommand(s, c)
 	switch c.Kind {
 	case wire.Publish:
 		_, _ = host.Publish(a.author(s), c.Cold.(*pluginv1.Publish), &in.dirty) // a refusal is the host's to log
@@ -187,6 +188,7 @@ func (in *Instance) settle(a *Actor, st *wire.Step) {
 		}
 	}
 	e := a.box.Pop()
+	in.handled(e)
 	in.inflight.Add(-1)
 	in.acked.Add(1)
 	var leaving *Actor

@@ -34,6 +34,7 @@ func (p *Plugin) bringBackLocked(a *Actor, in *Instance) {
 	inflight := a.box.InFlight()
 	a.box.Rewind(func(e *actor.Event) {
 		e.Redelivered = true
+		p.again.Add(1)
 		if in.role == roleMain && !in.stopping.Load() && e.Deaths < 255 {
 			e.Deaths++
 		}
@@ -162,7 +163,7 @@ func (q *quarantine) try(in *Instance, a *Actor) (*Instance, bool) {
 		return in, q.clear(in, a)
 	case <-hang.C:
 		in.hung.Store(true)
-		p.log.Warn("plugin hangs at a suspected event", "instance", in.number, "pid", in.process.Pid(), "actor", a.id)
+		p.log.Warn("plugin hangs at a suspected event", "instance", in.number, "pid", in.process.Pid(), "session", suspectID(a, 0), "actor", a.id)
 		in.process.Kill()
 	case <-in.done:
 	}
@@ -253,7 +254,7 @@ func (q *quarantine) judge(in *Instance, a *Actor, seq uint64) bool {
 			"the plugin's own log lines say where it ends; the session that the event came from is closed", p.cfg.Clock.Now(),
 		})
 	}
-	p.log.Error("an event ends the plugin each time, its session is closed", "actor", a.id, "event", e.Seq, "kind", e.Kind, "how", how)
+	p.log.Error("an event ends the plugin each time, its session is closed", "session", suspectID(a, e.From), "actor", a.id, "event", e.Seq, "kind", eventName(e.Kind), "how", how)
 	s := a.condemnLocked(e)
 	a.suspect = false
 	a.dispatchLocked()

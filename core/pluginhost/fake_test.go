@@ -315,7 +315,7 @@ func (h *fakeHost) Encoded([]string, []*pluginv1.Variant, *session.Dirty) {
 }
 func (h *fakeHost) Opened(*session.Session, *session.Admission) []string { return nil }
 
-func (h *fakeHost) Gone(s *session.Session) {
+func (h *fakeHost) Gone(s *session.Session, _ int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.gone[s.ID]++

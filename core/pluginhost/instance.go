@@ -52,6 +52,7 @@ type Instance struct {
 	// Of the receiver.
 	dirty   session.Dirty
 	targets []*session.Session // of the step's commands
+	timed   bool               // an event of this batch
 }
 
 type instanceRole uint8
@@ -191,8 +192,11 @@ func (in *Instance) receive() {
 			in.unheard(err)
 			return
 		}
+		acked := in.acked.Load()
+		in.timed = in.plugin.cfg.Handled == nil
 		err := wire.Steps(batch.B, &scratch, apply)
 		batch.Free()
+		in.plugin.events.Add(in.acked.Load() - acked)
 		in.dirty.Flush()
 		if err != nil {
 			f := new(faultError)

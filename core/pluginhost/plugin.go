@@ -37,8 +37,9 @@ type Host interface {
 	// Opened is called with a new session before its first event, which says what channels Opened made
 	// it a member of. who is what an auth backend said before; nil: nothing yet.
 	Opened(s *session.Session, who *session.Admission) (channels []string)
-	// Gone is called once the session's connection is over, Ended when its last event was handled.
-	Gone(s *session.Session)
+	// Gone is called once the session's connection is over, with its close code, Ended when its last event
+	// was handled.
+	Gone(s *session.Session, code int)
 	Ended(s *session.Session)
 	// Ask asks the route's upstream and calls emit for each answer, the last with Last set.
 	Ask(ctx context.Context, info *CallInfo, ask *pluginv1.Ask, emit func(*pluginv1.Answer))
@@ -65,6 +66,9 @@ type Config struct {
 	CoreVersion  string
 	StartTimeout time.Duration // for an instance to describe itself and be configured; 0: 10 s
 	Clock        actor.Clock   // nil: the system's
+	// Handled is told how long one event took, from when it was accepted until its step was applied: of
+	// the first in each batch of steps, so of all where there is little to do. nil: nobody wants to know.
+	Handled func(time.Duration)
 }
 
 // Settings are what may change while the plugin runs, by [Plugin.Prepare].
@@ -116,7 +120,9 @@ type Plugin struct {
 	tick     atomic.Uint32 // counts the watch's rounds; a clock that costs nothing to read
 	restarts atomic.Uint64
 	culprits atomic.Uint64
-	culprit  atomic.Int64 // when the last one was found, ns
+	events   atomic.Uint64 // acked
+	again    atomic.Uint64 // given to another instance
+	culprit  atomic.Int64  // when the last one was found, ns
 
 	swap       chan handover // to a replacement, which the supervisor watches then
 	quarantine quarantine

@@ -18,6 +18,8 @@ type outbox struct {
 	busy    bool        // somebody is writing
 	stuck   atomic.Bool // and waits for the socket; read without mu
 
+	frames, bytes uint64 // queued since Traffic was asked last
+
 	closing   bool // a close is queued or sent: nothing more is taken
 	byClient  bool // it answers the client's
 	abandoned bool // the connection is over
@@ -91,7 +93,10 @@ func (s *Session) enqueue(data []byte, binary bool, limit int) error {
 	}
 	b := o.take()
 	*b = s.transport.AppendFrame(*b, data, binary)
+	o.frames++
+	o.bytes += uint64(len(data))
 	o.mu.Unlock()
+	s.Note("command", "send", len(data))
 	return nil
 }
 

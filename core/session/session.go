@@ -147,6 +147,9 @@ type Session struct {
 	closing  atomic.Bool
 	ended    atomic.Bool
 	dirty    atomic.Bool // waits in somebody's Dirty
+	watcher  atomic.Pointer[Watcher]
+
+	framesIn, bytesIn atomic.Uint64 // since Traffic was asked last
 
 	ctxMu   sync.Mutex
 	context map[string][]byte // guarded by ctxMu; values are never changed
@@ -205,6 +208,8 @@ func (s *Session) RangeContext(f func(key string, value []byte)) {
 // Frame hands one frame to the handler and counts it in the window. Nothing of data is kept.
 func (s *Session) Frame(data []byte, binary bool) {
 	s.Hold(len(data))
+	s.framesIn.Add(1)
+	s.bytesIn.Add(uint64(len(data)))
 	s.handler.Frame(s, data, binary)
 }
 

@@ -1,6 +1,6 @@
 // Command docgen writes docs/configuration.md: an introduction by hand (intro.md), and tables of what
-// core/config and the built-in plugins declare. `go generate` runs it; a test fails when the page is
-// not current.
+// core/config and the built-in plugins declare; and docs/metrics.md, a table of what core registers.
+// `go generate` runs it; a test fails when a page is not current.
 package main
 
 import (
@@ -25,11 +25,29 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	text, err := render(root)
+	pages, err := renderAll(root)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(root, page), []byte(text), 0o644) //nolint:gosec // a page for everybody
+	for name, text := range pages {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o644); err != nil { //nolint:gosec // a page for everybody
+			return err
+		}
+	}
+	return nil
+}
+
+// renderAll returns the pages by file name.
+func renderAll(root string) (map[string]string, error) {
+	configuration, err := render(root)
+	if err != nil {
+		return nil, err
+	}
+	metrics, err := renderMetrics()
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{page: configuration, metricsPage: metrics}, nil
 }
 
 // moduleRoot returns the folder with go.mod that the working directory is in.

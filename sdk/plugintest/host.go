@@ -95,7 +95,7 @@ func (h *host) locked(f func()) {
 
 func (h *host) Join(s *session.Session, channel string) bool { h.group.Join(s, channel); return true }
 func (h *host) Leave(s *session.Session, channel string)     { h.group.Leave(s, channel) }
-func (h *host) Gone(s *session.Session)                      { h.group.Remove(s) }
+func (h *host) Gone(s *session.Session, _ int)               { h.group.Remove(s) }
 
 func (h *host) Opened(s *session.Session, who *session.Admission) []string {
 	h.group.Add(s)
