@@ -84,18 +84,6 @@ func (c *conn) upgraded(ws *websocket.Conn) {
 // noEcho leaves the answer to the session.
 func noEcho(int, string) error { return nil }
 
-// takePrefix keeps what fasthttp read beyond the handshake: a client may send its first frames
-// without waiting for the answer.
-func (c *conn) takePrefix(hijacked net.Conn) {
-	var buf [headerLimit]byte
-	// A deadline that is over lets through what is buffered and reads no more.
-	_ = c.net.SetReadDeadline(time.Unix(1, 0))
-	if n, _ := hijacked.Read(buf[:]); n > 0 {
-		c.prefix = append([]byte(nil), buf[:n]...)
-	}
-	_ = c.net.SetReadDeadline(time.Time{})
-}
-
 // AppendFrame implements [session.Transport].
 func (c *conn) AppendFrame(dst, data []byte, isBinary bool) []byte {
 	op := byte(final | opText)

@@ -5,11 +5,14 @@
 //
 // The path through it:
 //
-//	accept → fasthttp reads the head → Server.handle: route, handshake, client, origin, readiness,
+//	accept → guard → fasthttp reads the head → Server.handle: route, handshake, client, origin, readiness,
 //	  Opener.Admit
 //	  ├─ WebSocket: gorilla answers 101 on the connection taken from fasthttp; Opener.Open;
 //	  │  conn.serve reads frames into Session.Frame and waits in Session.WaitReadable
 //	  └─ request: Opener.OpenRequest; exchange waits for the answer and writes it
+//
+// The guard reads along: a request that two readers could take for two different things is refused
+// before fasthttp sees the end of its head, and the connection ends.
 //
 // Who may come is asked in that order, so that what is cheap and certain spares the rest. The client
 // is the peer, or whom a trusted proxy names. Entries that are for this machine only take requests

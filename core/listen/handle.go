@@ -32,7 +32,15 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 			ctx.SetConnectionClose()
 		}
 	}()
-	ctx.Conn().(*accepted).busy.Store(true)
+	conn := ctx.Conn().(*accepted)
+	conn.busy.Store(true)
+	conn.begun++
+	if !sameAuthority(&ctx.Request.Header) {
+		conn.fault = errAuthority
+		refuse(ctx, errAuthority.status, errAuthority.text)
+		ctx.SetConnectionClose()
+		return
+	}
 	e := s.cfg.Routes.Load().Lookup(ctx.Path())
 	if e == nil {
 		s.reject(ctx, fasthttp.StatusNotFound, "not found")
@@ -163,7 +171,10 @@ func hasBody(h *fasthttp.RequestHeader) bool {
 func (s *Server) badRequest(ctx *fasthttp.RequestCtx, err error) {
 	var small *fasthttp.ErrSmallBuffer
 	var timeout net.Error
+	var f *faultError
 	switch {
+	case errors.As(err, &f):
+		refuse(ctx, f.status, f.text)
 	case errors.As(err, &small):
 		refuse(ctx, fasthttp.StatusRequestHeaderFieldsTooLarge, "request header too large")
 	case errors.As(err, &timeout) && timeout.Timeout():
@@ -173,6 +184,22 @@ func (s *Server) badRequest(ctx *fasthttp.RequestCtx, err error) {
 	default:
 		refuse(ctx, fasthttp.StatusBadRequest, "bad request")
 	}
+}
+
+// sameAuthority says whether a target that names a host names that of the Host header.
+func sameAuthority(h *fasthttp.RequestHeader) bool {
+	target := h.RequestURI()
+	if len(target) == 0 || target[0] == '/' {
+		return true
+	}
+	_, rest, ok := bytes.Cut(target, []byte("://"))
+	if !ok {
+		return true // the star of OPTIONS
+	}
+	if end := bytes.IndexAny(rest, "/?"); end >= 0 {
+		rest = rest[:end]
+	}
+	return bytes.EqualFold(rest, h.Host())
 }
 
 // wantsWebSocket says whether the request asks for an upgrade to WebSocket, however badly.

@@ -76,8 +76,8 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	switch {
 	case b.limit >= 0 && b.read > b.limit:
 		err = errBodyTooLarge
-	case err == io.EOF && b.conn.eof:
-		err = io.ErrUnexpectedEOF
+	case err == io.EOF: //nolint:errorlint // as io.Reader says
+		err = b.conn.bodyEnded()
 	}
 	return n, err
 }
@@ -121,7 +121,10 @@ func (b *requestBody) begin(buf *[]byte) (whole bool, err error) {
 // refuse answers a request whose body could not be read.
 func (b *requestBody) refuse(err error) {
 	var netErr net.Error
+	var f *faultError
 	switch {
+	case errors.As(err, &f):
+		refuse(b.ctx, f.status, f.text)
 	case errors.Is(err, errBodyTooLarge):
 		refuse(b.ctx, fasthttp.StatusRequestEntityTooLarge, "request body too large")
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -149,6 +152,10 @@ func (b *requestBody) feed(x *exchange, buf *[]byte) (complete bool) {
 		x.uninterruptible()
 		if errors.Is(err, errBodyTooLarge) {
 			x.refuse(fasthttp.StatusRequestEntityTooLarge, "request body too large\n")
+			return false
+		}
+		if f := b.conn.fault; f != nil && errors.Is(err, f) {
+			x.refuse(f.status, f.text+"\n")
 			return false
 		}
 		if n > 0 && !b.hand(x, (*buf)[:n]) {

@@ -71,8 +71,9 @@ func (s *Server) upgrade(ctx *fasthttp.RequestCtx, e *route.Entry, info *session
 	ctx.HijackSetNoResponse(true)
 	// It runs in a goroutine of its own once fasthttp is through with the request. It returns soon, so
 	// that the context and its buffers are freed for others.
-	ctx.Hijack(func(hijacked net.Conn) {
-		c.takePrefix(hijacked)
+	ctx.Hijack(func(net.Conn) {
+		// A client may send its first frames without waiting for the answer.
+		c.prefix, from.held = from.held, nil
 		from.taken = true
 		s.begin(c, info, who)
 	})
