@@ -21,9 +21,9 @@ type accepted struct {
 	busy     atomic.Bool // at a request, from its handler to the end of the response
 
 	guard guard
-	begun uint64 // requests that reached the handler
+	begun uint64      // requests that reached the handler
 	fault *faultError // what the client sent is read no further
-	held  []byte // came behind a head that asks for another protocol
+	held  []byte      // came behind a head that asks for another protocol
 }
 
 // Read implements net.Conn. Nothing that the guard refuses goes on: a head with a fault is never

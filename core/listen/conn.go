@@ -10,7 +10,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gorilla/websocket"
 	"golang.org/x/sys/unix"
 
 	"github.com/protocol-bridge/bridge/core/route"
@@ -26,12 +25,12 @@ type conn struct {
 	sess  *session.Session
 
 	// Of the reader.
-	ws     *websocket.Conn
-	br     *bufio.Reader // over wire, shared with gorilla
-	prefix []byte        // what came together with the handshake
-	armed  time.Time     // when the read deadline was set; zero: is to be set
-	state  readState
-	fault  *session.CloseCode // why gorilla refuses what it read
+	br       *bufio.Reader // over wire
+	prefix   []byte        // what came together with the handshake
+	armed    time.Time     // when the read deadline was set; zero: is to be set
+	state    readState
+	message  *[]byte // what there is of a message in fragments; nil: none has begun
+	isBinary bool    // the message
 
 	more       bool // the last read left something, as far as one can tell
 	burst      []byte
@@ -68,21 +67,6 @@ func newConn(s *Server, e *route.Entry, nc net.Conn) *conn {
 	c.br = bufio.NewReaderSize((*wire)(c), readBuffer)
 	return c
 }
-
-// upgraded readies the connection for frames.
-func (c *conn) upgraded(ws *websocket.Conn) {
-	c.ws = ws
-	c.state = listening
-	ws.SetCloseHandler(noEcho)
-	ws.SetPingHandler(c.pong)
-	ws.SetReadLimit(max(c.entry.TextLimit(), c.entry.BinaryLimit()))
-	if c.entry.TextLimit() == 0 || c.entry.BinaryLimit() == 0 {
-		ws.SetReadLimit(0)
-	}
-}
-
-// noEcho leaves the answer to the session.
-func noEcho(int, string) error { return nil }
 
 // AppendFrame implements [session.Transport].
 func (c *conn) AppendFrame(dst, data []byte, isBinary bool) []byte {

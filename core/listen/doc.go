@@ -22,8 +22,6 @@
 // A connection that became a WebSocket is no more known to fasthttp: its deadlines, its pings and
 // its end are this package's, the registry of sessions is the core's.
 //
-// gorilla does the handshake and takes the frames that are not the rule: fragments, closes and
-// faults. A whole text, binary, ping or pong frame is taken from the buffer that both read from,
-// without allocating. gorilla never writes behind the handshake: whatever goes out goes through the
-// session's outbox.
+// gorilla does the handshake, and no more. Frames are read from the buffer of the connection, whole
+// ones without allocating; whatever goes out goes through the session's outbox.
 package listen

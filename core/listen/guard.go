@@ -87,7 +87,7 @@ func (f *faultError) Error() string { return f.text }
 var (
 	errSyntax    = &faultError{fasthttp.StatusBadRequest, "bad request"}
 	errFraming   = &faultError{fasthttp.StatusBadRequest, "bad message framing"}
-	errChunks      = &faultError{fasthttp.StatusBadRequest, "bad request body"}
+	errChunks    = &faultError{fasthttp.StatusBadRequest, "bad request body"}
 	errLength    = &faultError{fasthttp.StatusRequestEntityTooLarge, "request body too large"}
 	errTarget    = &faultError{fasthttp.StatusRequestURITooLong, "request target too long"}
 	errHeader    = &faultError{fasthttp.StatusRequestHeaderFieldsTooLarge, "request header too large"}
