@@ -23,6 +23,7 @@ type accepted struct {
 	guard guard
 	begun uint64      // requests that reached the handler
 	fault *faultError // what the client sent is read no further
+	owed  int64       // what the budget counts of an answer that is being written
 	held  []byte      // came behind a head that asks for another protocol
 }
 
@@ -123,26 +124,40 @@ func (s *Server) admit(nc net.Conn) {
 		_ = nc.Close()
 		return
 	}
+	why, ok := s.doors.enter(s.addressKey(nc))
+	if !ok {
+		s.mu.Unlock()
+		s.turnOff(nc, why)
+		return
+	}
 	s.plain[a] = struct{}{}
-	s.open++
 	s.mu.Unlock()
+	s.meter.opened(1)
 	go func() {
 		_ = s.http.ServeConn(a) // one client's fault
+		s.settle(a)
 		s.mu.Lock()
 		delete(s.plain, a)
 		s.mu.Unlock()
 		if !a.hijacked {
-			s.over()
+			s.over(nc)
 		}
 	}()
 }
 
+// settle gives back what an answer held, once it was written.
+func (s *Server) settle(a *accepted) {
+	s.cfg.Budget.Give(a.owed)
+	a.owed = 0
+}
+
 // over is called at the end of each connection.
-func (s *Server) over() {
+func (s *Server) over(nc net.Conn) {
+	s.meter.opened(-1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.open--
-	if s.open == 0 && s.stopping.Load() {
+	s.doors.leave(s.addressKey(nc))
+	if s.doors.open == 0 && s.stopping.Load() {
 		close(s.done)
 	}
 }
@@ -153,6 +168,7 @@ func (s *Server) connState(c net.Conn, state fasthttp.ConnState) {
 	switch state {
 	case fasthttp.StateIdle:
 		a.busy.Store(false)
+		s.settle(a)
 		if s.stopping.Load() {
 			_ = a.Conn.Close()
 		}

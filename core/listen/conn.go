@@ -29,8 +29,9 @@ type conn struct {
 	prefix   []byte        // what came together with the handshake
 	armed    time.Time     // when the read deadline was set; zero: is to be set
 	state    readState
-	message  *[]byte // what there is of a message in fragments; nil: none has begun
-	isBinary bool    // the message
+	message  *[]byte       // what there is of a message in fragments; nil: none has begun
+	isBinary bool          // the message
+	due      time.Duration // what the route's rate allows for is used up to then
 
 	more       bool // the last read left something, as far as one can tell
 	burst      []byte
@@ -151,6 +152,12 @@ func (c *conn) CloseWrite() error {
 		return tcp.CloseWrite()
 	}
 	return nil
+}
+
+// over is called when nobody reads the connection any more.
+func (c *conn) over() {
+	c.entry.Seats.Give()
+	c.srv.over(c.net)
 }
 
 // Close implements [session.Transport].

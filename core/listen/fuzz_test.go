@@ -51,6 +51,7 @@ func (s *script) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
+func (s *script) RemoteAddr() net.Addr             { return nil }
 func (s *script) SetDeadline(time.Time) error      { return nil }
 func (s *script) SetReadDeadline(time.Time) error  { return nil }
 func (s *script) SetWriteDeadline(time.Time) error { return nil }
@@ -78,7 +79,7 @@ func (s *story) Closed(_ *session.Session, code int, reason string, _ bool) {
 func ours(t *testing.T, e *route.Entry, text string, pieces []byte) *story {
 	t.Helper()
 	srv := New(Config{Routes: new(atomic.Pointer[route.Table])}, nil)
-	srv.open = 1
+	srv.doors.open = 1
 	c := newConn(srv, e, &script{bytes: text, pieces: pieces})
 	var ctx fasthttp.RequestCtx
 	for _, h := range [][2]string{{"Connection", "Upgrade"}, {"Upgrade", "websocket"}, {"Sec-WebSocket-Version", "13"}, {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}} {

@@ -28,7 +28,7 @@ const (
 // serve reads until the connection is over. Whatever a connection needs to go on is in c, so that
 // an idle one could be served by another goroutine later.
 func (c *conn) serve() {
-	defer c.srv.over()
+	defer c.over()
 	defer c.forget()
 	defer func() {
 		if p := recover(); p != nil {
@@ -45,6 +45,9 @@ func (c *conn) forget() {
 	if c.message != nil {
 		freeMessage(c.message)
 		c.message = nil
+	}
+	if c.sess != nil {
+		c.sess.Reading(0)
 	}
 }
 
@@ -75,7 +78,7 @@ func (c *conn) take() bool {
 	case uint64(f.head)+f.size > readBuffer:
 		return c.takeLong(f)
 	}
-	whole, err := c.br.Peek(f.head + int(f.size)) //nolint:gosec // less than the buffer
+	whole, err := c.br.Peek(f.head + int(f.size))
 	if err != nil {
 		c.lost()
 		return false
@@ -162,6 +165,7 @@ func (c *conn) takeLong(f frame) bool {
 		c.lost()
 		return false
 	}
+	c.sess.Reading(0)
 	return c.deliver(*buf, f.op == opBinary)
 }
 
@@ -180,13 +184,14 @@ func (c *conn) takeFragment(f frame) bool {
 	}
 	whole := c.message
 	c.message = nil
+	c.sess.Reading(0)
 	defer freeMessage(whole)
 	return c.deliver(*whole, c.isBinary)
 }
 
 // takeControl answers a ping, or a close.
 func (c *conn) takeControl(f frame) bool {
-	whole, err := c.br.Peek(f.head + int(f.size)) //nolint:gosec // less than the buffer
+	whole, err := c.br.Peek(f.head + int(f.size))
 	if err != nil {
 		c.lost()
 		return false
@@ -246,6 +251,7 @@ func (c *conn) payload(buf *[]byte, f frame) error {
 		}
 		b = b[:len(b)+len(part)]
 		left -= uint64(len(part))
+		c.sess.Reading(len(b))
 	}
 	unmask(b[from:], key)
 	return nil
@@ -265,6 +271,9 @@ func (c *conn) deliver(data []byte, isBinary bool) bool {
 
 // ready waits until another frame may be read.
 func (c *conn) ready() bool {
+	if !c.pace() {
+		return false
+	}
 	if c.sess.Readable() {
 		return true
 	}

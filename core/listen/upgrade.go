@@ -53,8 +53,9 @@ func validKey(key []byte) bool {
 	return err == nil && n == 16
 }
 
-// upgrade answers a WebSocket handshake and takes the connection from fasthttp.
-func (s *Server) upgrade(ctx *fasthttp.RequestCtx, e *route.Entry, info *session.Info, who *session.Admission) {
+// upgrade answers a WebSocket handshake and takes the connection from fasthttp, with its seat; false
+// when it did not come to that.
+func (s *Server) upgrade(ctx *fasthttp.RequestCtx, e *route.Entry, info *session.Info, who *session.Admission) bool {
 	from := ctx.Conn().(*accepted)
 	c := newConn(s, e, from.Conn)
 
@@ -64,11 +65,12 @@ func (s *Server) upgrade(ctx *fasthttp.RequestCtx, e *route.Entry, info *session
 		if hs.hijacked {
 			// The answer could not be written; nobody is left to be told.
 			s.drop(ctx)
-			return
+			return false
 		}
 		s.reject(ctx, fasthttp.StatusBadRequest, badHandshake)
-		return
+		return false
 	}
+	s.meter.answered(fasthttp.StatusSwitchingProtocols)
 	c.state = listening
 	ctx.HijackSetNoResponse(true)
 	// It runs in a goroutine of its own once fasthttp is through with the request. It returns soon, so
@@ -79,6 +81,7 @@ func (s *Server) upgrade(ctx *fasthttp.RequestCtx, e *route.Entry, info *session
 		from.taken = true
 		s.begin(c, info, who)
 	})
+	return true
 }
 
 // begin makes the session of an upgraded connection and starts its reader.
@@ -86,7 +89,7 @@ func (s *Server) begin(c *conn, info *session.Info, who *session.Admission) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.panicked(c, p)
-			s.over()
+			c.over()
 		}
 	}()
 	sess, err := s.opener.Open(c.entry, info, who, c)
@@ -97,7 +100,7 @@ func (s *Server) begin(c *conn, info *session.Info, who *session.Admission) {
 		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
 		_, _ = c.Write(c.AppendClose(nil, session.CloseUnavailable.Code, session.CloseUnavailable.Reason))
 		_ = c.Close()
-		s.over()
+		c.over()
 		return
 	}
 	c.sess = sess

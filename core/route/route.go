@@ -28,6 +28,11 @@ type Entry struct {
 	// more than that is streamed; negative is no bound.
 	MaxBody int64
 
+	// Rate bounds the frames of a WebSocket's session: what comes faster is read later.
+	Rate Rate
+	// Seats bounds the sessions of the route; nil is no bound.
+	Seats *Seats
+
 	// WebSocket and HTTP say what the route takes.
 	WebSocket, HTTP bool
 
