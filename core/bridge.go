@@ -42,6 +42,7 @@ type bridge struct {
 	engine   *Engine
 	backends *backends
 	metrics  *prometheus.Registry
+	limits   limits
 	admin    *admin.Server
 	draining atomic.Bool
 
@@ -84,11 +85,14 @@ func newBridge(cfg *config.Config, opt Options) (*bridge, error) {
 		cfg: cfg, opt: opt, log: opt.Logger, metrics: prometheus.NewRegistry(),
 		entries: make(map[*config.Plugin]map[*config.Listener][]*route.Entry),
 	}
+	b.limits = newLimits(cfg, b.metrics)
 	var err error
 	b.backends, err = newBackends(cfg, opt, b.metrics)
 	b.engine = NewEngine(EngineConfig{
 		Logger: opt.Logger, Version: opt.Version, Channels: channelBlocks(cfg), Mirrors: b.backends.mirrors,
+		Budget: b.limits.budget,
 	})
+	b.metrics.MustRegister(b.engine.refusedJoins())
 	return b, err
 }
 

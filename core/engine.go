@@ -39,6 +39,10 @@ type EngineConfig struct {
 	Channels []access.Block
 	// Mirrors are the upstreams that get what is published here.
 	Mirrors []Mirror
+	// Budget bounds what waits in all sessions; nil: nothing does.
+	Budget *session.Budget
+	// MaxChannels is how many channels a session may join; 0 means 1,000.
+	MaxChannels int
 }
 
 // Route is one route of a plugin as the engine sees it.
@@ -79,6 +83,7 @@ type Engine struct {
 	expiries expiries
 	rules    atomic.Pointer[access.Rules]
 	quiet    quiet.Limiter // for what strangers can cause
+	unjoined atomic.Int64  // joins that were refused
 
 	mu      sync.RWMutex // guards what follows
 	plugins []*attached
@@ -110,6 +115,9 @@ func NewEngine(cfg EngineConfig) *Engine {
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = actor.SystemClock{}
+	}
+	if cfg.MaxChannels == 0 {
+		cfg.MaxChannels = 1000
 	}
 	e := &Engine{
 		cfg: cfg, log: cfg.Logger, hub: hub.New(), ids: snowflake.New(cfg.Node, nil),
@@ -163,6 +171,7 @@ func (e *Engine) describe(a *attached, d *pluginv1.DescribeResponse, described f
 	for _, id := range a.routes {
 		r := e.routes[id]
 		l := r.Limits
+		l.Budget = e.cfg.Budget
 		if l.WindowEvents == 0 {
 			l.WindowEvents = int(d.GetWindowEvents())
 		}

@@ -24,6 +24,7 @@ func (b *bridge) startListeners() error {
 		l.server = listen.New(listen.Config{
 			Name: lc.Name, Address: lc.Address, Routes: &l.routes, Logger: b.log,
 			Origins: lc.Origins, TrustedProxies: lc.TrustedProxies,
+			MaxConnections: lc.MaxConnections, MaxPerAddress: lc.MaxPerAddress, Budget: b.limits.budget, Metrics: b.limits.listen,
 		}, opener{b.engine})
 		listeners = append(listeners, l)
 	}
@@ -49,7 +50,7 @@ func (b *bridge) makeRoutesLocked() error {
 		for _, p := range b.cfg.Plugins {
 			all, ok := b.entries[p]
 			if !ok {
-				all = pluginEntries(p, nil)
+				all = pluginEntries(p, nil, b.limits.seats)
 			}
 			entries = append(entries, all[l.cfg]...)
 		}
@@ -67,17 +68,17 @@ func (b *bridge) makeRoutesLocked() error {
 func (b *bridge) describe(p *config.Plugin, d *pluginv1.DescribeResponse) {
 	b.routesMu.Lock()
 	defer b.routesMu.Unlock()
-	b.entries[p] = pluginEntries(p, d)
+	b.entries[p] = pluginEntries(p, d, b.limits.seats)
 	if err := b.makeRoutesLocked(); err != nil { // they were made from the same paths before
 		b.log.Error("routes are not made anew", "plugin", p.Label, "err", err)
 	}
 }
 
 // pluginEntries are the paths of a plugin; desc is nil while it has not said what it is.
-func pluginEntries(p *config.Plugin, desc *pluginv1.DescribeResponse) map[*config.Listener][]*route.Entry {
+func pluginEntries(p *config.Plugin, desc *pluginv1.DescribeResponse, seats map[*config.Route]*route.Seats) map[*config.Listener][]*route.Entry {
 	all := make(map[*config.Listener][]*route.Entry)
 	for _, r := range p.Routes {
-		all[r.Listener] = append(all[r.Listener], routeEntries(p, r, desc)...)
+		all[r.Listener] = append(all[r.Listener], routeEntries(p, r, desc, seats[r])...)
 	}
 	return all
 }
@@ -85,10 +86,10 @@ func pluginEntries(p *config.Plugin, desc *pluginv1.DescribeResponse) map[*confi
 // maxBody is how large a request's body may be; what is more than a frame is streamed.
 const maxBody = 64 << 20
 
-func routeEntries(p *config.Plugin, r *config.Route, desc *pluginv1.DescribeResponse) []*route.Entry {
+func routeEntries(p *config.Plugin, r *config.Route, desc *pluginv1.DescribeResponse, seats *route.Seats) []*route.Entry {
 	base := route.Entry{
 		ID: r.ID, Plugin: p.Label, Role: r.Role, MaxFrame: r.Limits.MaxFrame, MaxBinary: r.Limits.MaxBinary,
-		MaxBody: maxBody, WebSocket: true,
+		Rate: route.Rate{Frames: r.Limits.Rate.Count, Per: r.Limits.Rate.Per}, Seats: seats, MaxBody: maxBody, WebSocket: true,
 	}
 	if desc == nil {
 		base.HTTP = true // whatever comes is answered 503

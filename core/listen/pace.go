@@ -17,8 +17,8 @@ func (c *conn) pace() bool {
 	if wait <= 0 {
 		return true
 	}
-	c.srv.meter.waited(c.entry.ID, wait)
 	ok := c.sess.Pause(wait)
+	c.srv.meter.waited(c.entry.ID, time.Since(c.srv.began)-now)
 	c.armed = time.Time{} // its silence was ours
 	return ok
 }

@@ -244,14 +244,17 @@ func (c *conn) payload(buf *[]byte, f frame) error {
 	for left := f.size; left > 0; {
 		if len(b) == cap(b) {
 			b = append(b, 0)[:len(b)]
+			c.sess.Reading(cap(b))
 		}
-		part := b[len(b):][:min(left, uint64(cap(b)-len(b)))]
+		part := b[len(b):][:min(left, uint64(cap(b)-len(b)), burstSize)]
 		if _, err := io.ReadFull(c.br, part); err != nil {
 			return err
 		}
 		b = b[:len(b)+len(part)]
 		left -= uint64(len(part))
-		c.sess.Reading(len(b))
+		if left > 0 || !f.final {
+			c.sess.Reading(len(b))
+		}
 	}
 	unmask(b[from:], key)
 	return nil
