@@ -43,6 +43,7 @@ type bridge struct {
 	engine   *Engine
 	registry *prometheus.Registry
 	metrics  *upstream.Metrics
+	limits   limits
 	backends *backends                // replaced by reloads
 	live     atomic.Pointer[backends] // the same, for others than whoever reloads
 	plugins  map[string]*running
@@ -98,14 +99,15 @@ func newBridge(cfg *config.Config, opt Options) (*bridge, error) {
 		cfg: cfg, opt: opt, log: opt.Logger, started: time.Now(), registry: newRegistry(opt.Version),
 		plugins: make(map[string]*running), entries: make(map[string]pluginEntries), reloads: make(chan reloadRequest), stopping: make(chan struct{}),
 	}
-	b.metrics = upstream.NewMetrics(b.registry)
+	b.metrics, b.limits = upstream.NewMetrics(b.registry), newLimits(b.registry)
 	var err error
 	b.backends, err = newBackends(cfg, opt, b.metrics, nil, b.loads)
 	b.live.Store(b.backends)
 	b.engine = NewEngine(EngineConfig{
 		Logger: opt.Logger, Version: opt.Version, Channels: channelBlocks(cfg), Mirrors: b.backends.mirrors,
-		Metrics: b.registry,
+		Metrics: b.registry, Budget: b.limits.budget,
 	})
+	b.registry.MustRegister(b.engine.refusedJoins())
 	return b, err
 }
 

@@ -43,6 +43,10 @@ type EngineConfig struct {
 	Mirrors []Mirror
 	// Metrics is where the engine's metrics are registered; nil: nowhere.
 	Metrics prometheus.Registerer
+	// Budget bounds what waits in all sessions; nil: nothing does.
+	Budget *session.Budget
+	// MaxChannels is how many channels a session may join; 0 means 1,000.
+	MaxChannels int
 }
 
 // Route is one route of a plugin as the engine sees it.
@@ -81,6 +85,7 @@ type Engine struct {
 	mirrors  atomic.Pointer[[]Mirror]
 	quiet    quiet.Limiter // for what strangers can cause
 	metrics  *metrics
+	unjoined atomic.Int64 // joins that were refused
 
 	mu      sync.RWMutex // guards what follows
 	plugins []*attached
@@ -114,6 +119,9 @@ func NewEngine(cfg EngineConfig) *Engine {
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = actor.SystemClock{}
+	}
+	if cfg.MaxChannels == 0 {
+		cfg.MaxChannels = 1000
 	}
 	e := &Engine{
 		cfg: cfg, log: cfg.Logger, hub: hub.New(), ids: snowflake.New(cfg.Node, nil),
@@ -154,7 +162,9 @@ func (e *Engine) AddPlugin(ctx context.Context, spec PluginSpec) error {
 
 // adopt takes over what a plugin said of itself and its routes; from now on it serves.
 func (e *Engine) adopt(a *attached, d *pluginv1.DescribeResponse, routes []Route) {
-	limits := session.NewLimits(session.Limits{WindowEvents: int(d.GetWindowEvents()), WindowBytes: int(d.GetWindowBytes())})
+	limits := session.NewLimits(session.Limits{
+		WindowEvents: int(d.GetWindowEvents()), WindowBytes: int(d.GetWindowBytes()), Budget: e.cfg.Budget,
+	})
 	e.mu.Lock()
 	a.owns = d.GetOwns()
 	for _, r := range routes {

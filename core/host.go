@@ -1,7 +1,10 @@
 package core
 
 import (
+	"errors"
 	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/protocol-bridge/bridge/core/access"
 	"github.com/protocol-bridge/bridge/core/hub"
@@ -31,14 +34,29 @@ func (a *attached) Ended(s *session.Session) {
 	a.engine.expiries.drop(s)
 }
 
-// Join makes a session a member of a channel. A name that cannot be one, and a channel that the
-// plugin or the user may not join, are refused and logged.
+// errChannels is why a session joins no further channel.
+var errChannels = errors.New("the session is on as many channels as it may be")
+
+// refusedJoins counts what [attached.Join] refuses.
+func (e *Engine) refusedJoins() prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "bridge_session_refused_joins_total",
+		Help: "Channels that sessions may not join, or not beside those that they are on.",
+	}, func() float64 { return float64(e.unjoined.Load()) })
+}
+
+// Join makes a session a member of a channel. A name that cannot be one, a channel that the plugin or
+// the user may not join, and one too many are refused and logged.
 func (a *attached) Join(s *session.Session, name string) bool {
 	err := channel.Check(name)
 	if err == nil {
 		err = a.engine.rules.Load().Join(a.subject(s.Identity()), name)
 	}
+	if err == nil && a.group.Load().Channels(s) >= a.engine.cfg.MaxChannels {
+		err = errChannels
+	}
 	if err != nil {
+		a.engine.unjoined.Add(1)
 		a.refused("join", name, err, sessionID(s))
 		return false
 	}

@@ -44,6 +44,7 @@ func (b *bridge) newListener(lc *config.Listener) *listener {
 	l.server = listen.New(listen.Config{
 		Name: lc.Name, Address: lc.Address, Routes: l.routes, Logger: b.log,
 		Origins: lc.Origins, TrustedProxies: lc.TrustedProxies,
+		MaxConnections: lc.MaxConnections, MaxPerAddress: lc.MaxPerAddress, Budget: b.limits.budget, Metrics: b.limits.listen,
 	}, opener{b.engine})
 	return l
 }
@@ -55,7 +56,7 @@ func (b *bridge) makeRoutesLocked(cfg *config.Config) error {
 		for _, p := range cfg.Plugins {
 			all, ok := b.entries[p.Label]
 			if !ok {
-				all = newPluginEntries(p, nil)
+				all = b.newPluginEntries(p, nil)
 			}
 			entries = append(entries, all[l.cfg.Name]...)
 		}
@@ -73,7 +74,7 @@ func (b *bridge) makeRoutesLocked(cfg *config.Config) error {
 func (b *bridge) describe(p *config.Plugin, d *pluginv1.DescribeResponse) {
 	b.routesMu.Lock()
 	defer b.routesMu.Unlock()
-	b.entries[p.Label] = newPluginEntries(p, d)
+	b.entries[p.Label] = b.newPluginEntries(p, d)
 	if err := b.makeRoutesLocked(b.cfg); err != nil { // they were made from the same paths before
 		b.log.Error("routes are not made anew", "plugin", p.Label, "err", err)
 	}
@@ -83,10 +84,10 @@ func (b *bridge) describe(p *config.Plugin, d *pluginv1.DescribeResponse) {
 type pluginEntries map[string][]*route.Entry
 
 // newPluginEntries makes them; desc is nil while the plugin has not said what it is.
-func newPluginEntries(p *config.Plugin, desc *pluginv1.DescribeResponse) pluginEntries {
+func (b *bridge) newPluginEntries(p *config.Plugin, desc *pluginv1.DescribeResponse) pluginEntries {
 	all := make(pluginEntries)
 	for _, r := range p.Routes {
-		all[r.Listener.Name] = append(all[r.Listener.Name], routeEntries(p, r, desc)...)
+		all[r.Listener.Name] = append(all[r.Listener.Name], routeEntries(p, r, desc, b.limits.of(r.ID))...)
 	}
 	return all
 }
@@ -94,10 +95,11 @@ func newPluginEntries(p *config.Plugin, desc *pluginv1.DescribeResponse) pluginE
 // maxBody is how large a request's body may be; what is more than a frame is streamed.
 const maxBody = 64 << 20
 
-func routeEntries(p *config.Plugin, r *config.Route, desc *pluginv1.DescribeResponse) []*route.Entry {
+func routeEntries(p *config.Plugin, r *config.Route, desc *pluginv1.DescribeResponse, shared *routeLimits) []*route.Entry {
+	shared.seats.Set(r.Limits.MaxSessions)
 	base := route.Entry{
-		ID: r.ID, Plugin: p.Label, Role: r.Role, MaxFrame: r.Limits.MaxFrame, MaxBinary: r.Limits.MaxBinary,
-		MaxBody: maxBody, WebSocket: true,
+		ID: r.ID, Seats: shared.seats, Newest: &shared.newest, Plugin: p.Label, Role: r.Role, MaxFrame: r.Limits.MaxFrame, MaxBinary: r.Limits.MaxBinary,
+		Rate: route.Rate{Frames: r.Limits.Rate.Count, Per: r.Limits.Rate.Per}, MaxBody: maxBody, WebSocket: true,
 	}
 	if desc == nil {
 		base.HTTP = true // whatever comes is answered 503
@@ -118,6 +120,7 @@ func routeEntries(p *config.Plugin, r *config.Route, desc *pluginv1.DescribeResp
 		e.Path = path
 		list = append(list, &e)
 	}
+	shared.newest.Store(list[0]) // all have the same limits
 	return list
 }
 

@@ -260,7 +260,7 @@ func (r *reloading) swapRoutes() {
 	b.entries = make(map[string]pluginEntries)
 	for _, c := range r.plugins {
 		if c.desc != nil {
-			b.entries[c.run.cfg.Label] = newPluginEntries(c.run.cfg, c.desc)
+			b.entries[c.run.cfg.Label] = b.newPluginEntries(c.run.cfg, c.desc)
 		}
 	}
 	if err := b.makeRoutesLocked(r.cfg); err != nil { // the same rules made the configuration valid
@@ -271,6 +271,7 @@ func (r *reloading) swapRoutes() {
 			if err := l.server.SetPolicy(l.cfg.Origins, l.cfg.TrustedProxies); err != nil { // was checked
 				b.log.Error("origins are not changed", "listener", l.cfg.Name, "err", err)
 			}
+			l.server.SetLimits(l.cfg.MaxConnections, l.cfg.MaxPerAddress)
 			continue
 		}
 		go b.serve(l.cfg.Name, l.server.Serve)

@@ -72,6 +72,7 @@ func diff[T any](rep *report, kind string, old, now []*T, name func(*T) string, 
 func differentListener(a, b *config.Listener) []string {
 	var d []string
 	d = append(d, only(a.Address != b.Address, "address")...)
+	d = append(d, only(a.MaxConnections != b.MaxConnections || a.MaxPerAddress != b.MaxPerAddress, "limits")...)
 	d = append(d, only(!slices.Equal(a.Origins, b.Origins), "origins")...)
 	return append(d, only(!slices.Equal(a.TrustedProxies, b.TrustedProxies), "trusted_proxies")...)
 }

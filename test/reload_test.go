@@ -148,6 +148,12 @@ func TestReloadRoutes(t *testing.T) {
 	if now := b.Plugin("ctproto").Pid; now == pid {
 		t.Error("the plugin was not told of the new routes")
 	}
+	if err := harness.Send(kept, strings.Repeat("x", 2000)); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, err := harness.AwaitClose(kept, harness.AnswerLimit); err != nil || code != 1009 {
+		t.Errorf("a frame above the new limit: close %d, %v, want 1009", code, err)
+	}
 }
 
 // TestReloadReachesLiveSessions: a session that stays has the new config and the new upstream with its

@@ -23,6 +23,8 @@ func (d *decoder) listener(block *hcl.Block, addresses *taken) *Listener {
 				"%s is every address: whoever connects can say where the request comes from. Name the networks of the proxies.", p)
 		}
 	}
+	d.int(at["max_connections"], 1, mostSessions, &l.MaxConnections)
+	d.int(at["max_per_address"], 1, mostSessions, &l.MaxPerAddress)
 	if d.choice(at["framing"], []string{"lines"}, &l.Framing) {
 		for _, name := range []string{"origins", "trusted_proxies"} {
 			if at[name] != nil {

@@ -46,8 +46,6 @@ func Spec() *BlockSpec { return fileSpec }
 var later = []string{
 	"listener.framing",
 	"listener.tls",
-	"limits.rate",
-	"limits.max_sessions",
 	"route.push",
 	".cluster",
 }

@@ -32,6 +32,11 @@ var listenerSpec = &BlockSpec{
 			Name: "trusted_proxies", Type: "list of networks", Default: "none", Example: `["10.0.0.0/8"]`,
 			Doc: "proxies whose forwarding headers are believed; with them no request counts as local",
 		},
+		{Name: "max_connections", Type: "whole number", Default: "nine tenths of the files that the process may open", Example: "100000", Doc: "connections that may be open; what comes then is closed"},
+		{
+			Name: "max_per_address", Type: "whole number", Default: "1000", Example: "5000",
+			Doc: "connections of one address, or of one network of 64 bits of IPv6; this machine and `trusted_proxies` are not counted",
+		},
 		{Name: "framing", Type: `"lines"`, Default: "HTTP and WebSocket", Example: `"lines"`, Doc: "raw TCP, a frame a line: for exactly one route, with the path \"/\""},
 	},
 	Blocks: []*BlockSpec{tlsSpec},
@@ -128,8 +133,8 @@ var limitsSpec = &BlockSpec{
 	Attrs: []AttrSpec{
 		{Name: "max_frame", Type: "size", Default: "the plugin's, else 1MiB", Example: `"1MiB"`, Doc: "bytes of a text frame"},
 		{Name: "max_binary", Type: "size", Default: "`max_frame`", Example: `"4MiB"`, Doc: "bytes of a binary frame"},
-		{Name: "rate", Type: "rate", Default: "none", Example: `"100/s"`, Doc: "frames of a session in a time"},
-		{Name: "max_sessions", Type: "whole number", Default: "none", Example: "100000", Doc: "sessions of the route on this node"},
+		{Name: "rate", Type: "rate", Default: "none", Example: `"100/s"`, Doc: "frames of a WebSocket session in a time: so many at once, then evenly; what comes faster is read later"},
+		{Name: "max_sessions", Type: "whole number", Default: "none", Example: "100000", Doc: "sessions of the route on this node, requests that wait for their answer as well; more are answered 503"},
 	},
 }
 

@@ -21,6 +21,8 @@ type Listener struct {
 	Origins []string
 	// TrustedProxies are the peers whose forwarding headers are believed.
 	TrustedProxies []netip.Prefix
+	MaxConnections int    // 0: what the process may have
+	MaxPerAddress  int    // 0: 1,000
 	Framing        string // empty: HTTP and WebSocket; "lines": raw TCP, a frame a line
 	TLS            *TLS   // nil: none
 	Range          hcl.Range

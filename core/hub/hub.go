@@ -218,6 +218,17 @@ func (g *Group) Leave(s *session.Session, channel string) bool {
 	return true
 }
 
+// Channels is on how many channels the session is.
+func (g *Group) Channels(s *session.Session) int {
+	m := g.hub.member(s.ID)
+	if m == nil || m.group != g {
+		return 0
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.channels)
+}
+
 // Members lists the group's members of a channel.
 func (g *Group) Members(channel string) []*session.Session {
 	return g.shard(channel).snapshot(nil, channel)

@@ -28,7 +28,7 @@ func (g *Group) Publish(channels []string, except []uint64, variants []Variant, 
 	seen := newSeen(channels, len(*pooled))
 	r := renderers.Get().(*renderer)
 	defer renderers.Put(r)
-	n := 0
+	n, waiting := 0, 0
 	for _, s := range *pooled {
 		if seen.twice(s.ID) || slices.Contains(except, s.ID) {
 			continue
@@ -37,15 +37,25 @@ func (g *Group) Publish(channels []string, except []uint64, variants []Variant, 
 		if v == nil {
 			continue
 		}
-		if s.Offer(r.render(v, s.Tuning()), v.Binary) == nil {
-			dirty.Add(s)
-			n++
+		frame := r.render(v, s.Tuning())
+		if s.Offer(frame, v.Binary) != nil {
+			continue
+		}
+		dirty.Add(s)
+		n++
+		if waiting += len(frame); waiting > mostWaiting {
+			dirty.Flush()
+			waiting = 0
 		}
 	}
 	g.publishes.Add(1)
 	g.fanout.Add(uint64(n))
 	return n
 }
+
+// mostWaiting is how many bytes of one publish wait for the others of their batch: a large frame to
+// many would be held as often as there are members.
+const mostWaiting = 4 << 20
 
 // seen tells members of several channels apart; for one channel there is nothing to tell.
 type seen map[uint64]struct{}

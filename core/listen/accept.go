@@ -18,26 +18,79 @@ type accepted struct {
 	net.Conn
 	taken    bool        // a WebSocket's now
 	hijacked bool        // fasthttp is through with it, but for the hijacker
-	eof      bool        // the client will send no more
 	busy     atomic.Bool // at a request, from its handler to the end of the response
+
+	guard guard
+	begun uint64      // requests that reached the handler
+	fault *faultError // what the client sent is read no further
+	owed  int64       // what the budget counts of an answer that is being written
+	held  []byte      // came behind a head that asks for another protocol
 }
 
-// Read implements net.Conn. It notes the end, since fasthttp reports a body that is cut off and one
-// that is complete alike.
-func (a *accepted) Read(p []byte) (int, error) {
-	n, err := a.Conn.Read(p)
-	if err == io.EOF { //nolint:errorlint // as io.Reader says
-		a.eof = true
+// Read implements net.Conn. Nothing that the guard refuses goes on: a head with a fault is never
+// complete.
+func (a *accepted) Read(p []byte) (n int, err error) {
+	if a.fault != nil {
+		return 0, a.fault
 	}
-	return n, err
+	if len(a.held) > 0 {
+		n = copy(p, a.held)
+		a.held = a.held[n:]
+	} else {
+		n, err = a.Conn.Read(p)
+	}
+	good, f := a.guard.take(p[:n])
+	if f != nil {
+		a.fault = f
+		if a.guard.state <= inMethod && a.guard.pos == 0 && good < n {
+			p[good] = '?' // fasthttp answers nobody who has not begun a request
+			good++
+		}
+		return good, f
+	}
+	if good < n {
+		a.held = append(append([]byte(nil), p[good:n]...), a.held...)
+		err = nil // it comes again
+	}
+	return good, err
 }
 
 // Close implements net.Conn.
 func (a *accepted) Close() error {
-	if a.taken {
+	switch {
+	case a.taken:
 		return nil
+	case a.fault != nil || a.guard.state != atStart:
+		a.linger()
 	}
 	return a.Conn.Close()
+}
+
+// bodyEnded says whether the request that the handler is at came whole. fasthttp reports a body that
+// is cut off and one that is complete alike, and takes any end for that of a trailer.
+func (a *accepted) bodyEnded() error {
+	switch {
+	case a.guard.ended >= a.begun:
+		return io.EOF
+	case a.fault != nil:
+		return a.fault
+	}
+	return io.ErrUnexpectedEOF
+}
+
+// What a client still sends behind a fault, or of a body that nobody wants, is read for a while: a
+// connection that is closed over unread bytes is reset, and the answer lost.
+const (
+	lingerTime  = 500 * time.Millisecond
+	lingerBytes = 256 << 10
+)
+
+func (a *accepted) linger() {
+	tcp, ok := a.Conn.(*net.TCPConn)
+	if !ok || tcp.CloseWrite() != nil || tcp.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, tcp, lingerBytes)
 }
 
 // accept serves what comes in until the address is closed. fasthttp's own loop would leave
@@ -71,26 +124,40 @@ func (s *Server) admit(nc net.Conn) {
 		_ = nc.Close()
 		return
 	}
+	why, ok := s.doors.enter(s.addressKey(nc))
+	if !ok {
+		s.mu.Unlock()
+		s.turnOff(nc, why)
+		return
+	}
 	s.plain[a] = struct{}{}
-	s.open++
 	s.mu.Unlock()
+	s.meter.opened(1)
 	go func() {
 		_ = s.http.ServeConn(a) // one client's fault
+		s.settle(a)
 		s.mu.Lock()
 		delete(s.plain, a)
 		s.mu.Unlock()
 		if !a.hijacked {
-			s.over()
+			s.over(nc)
 		}
 	}()
 }
 
+// settle gives back what an answer held, once it was written.
+func (s *Server) settle(a *accepted) {
+	s.cfg.Budget.Give(a.owed)
+	a.owed = 0
+}
+
 // over is called at the end of each connection.
-func (s *Server) over() {
+func (s *Server) over(nc net.Conn) {
+	s.meter.opened(-1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.open--
-	if s.open == 0 && s.stopping.Load() {
+	s.doors.leave(s.addressKey(nc))
+	if s.doors.open == 0 && s.stopping.Load() {
 		close(s.done)
 	}
 }
@@ -101,6 +168,7 @@ func (s *Server) connState(c net.Conn, state fasthttp.ConnState) {
 	switch state {
 	case fasthttp.StateIdle:
 		a.busy.Store(false)
+		s.settle(a)
 		if s.stopping.Load() {
 			_ = a.Conn.Close()
 		}

@@ -35,7 +35,7 @@ func TestStop(t *testing.T) {
 	poll(t, "all are accepted", func() bool {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		return f.open == 5
+		return f.doors.open == 5
 	})
 
 	f.Stop()

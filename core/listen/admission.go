@@ -21,6 +21,7 @@ func (s *Server) admission(ctx *fasthttp.RequestCtx, e *route.Entry, info *sessi
 			s.log.Warn("too many clients wait for their auth backend", "route", e.ID,
 				"limit", s.cfg.MaxAdmissions, "dropped", dropped)
 		}
+		s.meter.refused(tooManyWaiting)
 		s.later(ctx)
 		return nil
 	}
@@ -31,6 +32,7 @@ func (s *Server) admission(ctx *fasthttp.RequestCtx, e *route.Entry, info *sessi
 	case s.life.Err() != nil:
 		s.later(ctx)
 	case refusal != nil:
+		s.meter.refused(notAdmitted)
 		s.turnAway(ctx, refusal)
 	case who == nil:
 		s.log.Error("nobody said who the client is", "route", e.ID)

@@ -52,7 +52,7 @@ func (f *fixture) wantOpen(t *testing.T, n int) {
 	poll(t, "connections that are over are let go of", func() bool {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		return f.open == n
+		return f.doors.open == n
 	})
 }
 

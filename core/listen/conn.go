@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gorilla/websocket"
 	"golang.org/x/sys/unix"
 
 	"github.com/protocol-bridge/bridge/core/route"
@@ -27,12 +26,13 @@ type conn struct {
 	sess  *session.Session
 
 	// Of the reader.
-	ws     *websocket.Conn
-	br     *bufio.Reader // over wire, shared with gorilla
-	prefix []byte        // what came together with the handshake
-	armed  time.Time     // when the read deadline was set; zero: is to be set
-	state  readState
-	fault  *session.CloseCode // why gorilla refuses what it read
+	br       *bufio.Reader // over wire
+	prefix   []byte        // what came together with the handshake
+	armed    time.Time     // when the read deadline was set; zero: is to be set
+	state    readState
+	message  *[]byte       // what there is of a message in fragments; nil: none has begun
+	isBinary bool          // the message
+	due      time.Duration // what the route's rate allows for is used up to then
 
 	more       bool // the last read left something, as far as one can tell
 	burst      []byte
@@ -68,33 +68,6 @@ func newConn(s *Server, e *route.Entry, nc net.Conn) *conn {
 	}
 	c.br = bufio.NewReaderSize((*wire)(c), readBuffer)
 	return c
-}
-
-// upgraded readies the connection for frames.
-func (c *conn) upgraded(ws *websocket.Conn) {
-	c.ws = ws
-	c.state = listening
-	ws.SetCloseHandler(noEcho)
-	ws.SetPingHandler(c.pong)
-	ws.SetReadLimit(max(c.entry.TextLimit(), c.entry.BinaryLimit()))
-	if c.entry.TextLimit() == 0 || c.entry.BinaryLimit() == 0 {
-		ws.SetReadLimit(0)
-	}
-}
-
-// noEcho leaves the answer to the session.
-func noEcho(int, string) error { return nil }
-
-// takePrefix keeps what fasthttp read beyond the handshake: a client may send its first frames
-// without waiting for the answer.
-func (c *conn) takePrefix(hijacked net.Conn) {
-	var buf [headerLimit]byte
-	// A deadline that is over lets through what is buffered and reads no more.
-	_ = c.net.SetReadDeadline(time.Unix(1, 0))
-	if n, _ := hijacked.Read(buf[:]); n > 0 {
-		c.prefix = append([]byte(nil), buf[:n]...)
-	}
-	_ = c.net.SetReadDeadline(time.Time{})
 }
 
 // AppendFrame implements [session.Transport].
@@ -180,6 +153,12 @@ func (c *conn) CloseWrite() error {
 		return tcp.CloseWrite()
 	}
 	return nil
+}
+
+// over is called when nobody reads the connection any more.
+func (c *conn) over() {
+	c.entry.Seats.Give()
+	c.srv.over(c.net)
 }
 
 // Close implements [session.Transport].

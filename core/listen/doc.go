@@ -5,11 +5,14 @@
 //
 // The path through it:
 //
-//	accept → fasthttp reads the head → Server.handle: route, handshake, client, origin, readiness,
+//	accept → guard → fasthttp reads the head → Server.handle: route, handshake, client, origin, readiness,
 //	  Opener.Admit
 //	  ├─ WebSocket: gorilla answers 101 on the connection taken from fasthttp; Opener.Open;
 //	  │  conn.serve reads frames into Session.Frame and waits in Session.WaitReadable
 //	  └─ request: Opener.OpenRequest; exchange waits for the answer and writes it
+//
+// The guard reads along: a request that two readers could take for two different things is refused
+// before fasthttp sees the end of its head, and the connection ends.
 //
 // Who may come is asked in that order, so that what is cheap and certain spares the rest. The client
 // is the peer, or whom a trusted proxy names. Entries that are for this machine only take requests
@@ -19,8 +22,6 @@
 // A connection that became a WebSocket is no more known to fasthttp: its deadlines, its pings and
 // its end are this package's, the registry of sessions is the core's.
 //
-// gorilla does the handshake and takes the frames that are not the rule: fragments, closes and
-// faults. A whole text, binary, ping or pong frame is taken from the buffer that both read from,
-// without allocating. gorilla never writes behind the handshake: whatever goes out goes through the
-// session's outbox.
+// gorilla does the handshake, and no more. Frames are read from the buffer of the connection, whole
+// ones without allocating; whatever goes out goes through the session's outbox.
 package listen

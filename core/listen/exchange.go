@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"golang.org/x/sys/unix"
 
+	"github.com/protocol-bridge/bridge/core/route"
 	"github.com/protocol-bridge/bridge/core/session"
 )
 
@@ -26,6 +27,8 @@ type exchange struct {
 	raw  syscall.RawConn // nil: a client that leaves is noticed only when it is written to
 	sess *session.Session
 
+	seats *route.Seats // of which it has one while its answer is streamed
+
 	mu       sync.Mutex
 	status   int // 0: not answered yet
 	headers  []session.Header
@@ -34,6 +37,7 @@ type exchange struct {
 	code     int    // the session was closed with it
 	dead     bool   // the connection is to be closed
 	slow     bool   // because the client did not read
+	held     int64  // what the budget counts of the answer
 	finished bool   // the connection is fasthttp's again
 	reading  bool   // the goroutine reads from the connection, a deadline wakes it
 	feeding  bool   // and that is the request's body, which only a whole answer interrupts
@@ -63,7 +67,7 @@ func (x *exchange) respond(status int, headers []session.Header, body []byte, la
 		x.status = status
 		x.headers = append(x.headers, headers...)
 	}
-	if len(x.body) > 0 && len(x.body)+len(body) > responseBuffer {
+	if len(x.body) > 0 && len(x.body)+len(body) > responseBuffer || !x.hold(len(body)) {
 		x.slow = true
 		x.kill()
 		return session.ErrSlowConsumer
@@ -72,6 +76,24 @@ func (x *exchange) respond(status int, headers []session.Header, body []byte, la
 	x.last = last
 	x.rouse()
 	return nil // what comes before the end of the request's body waits for that
+}
+
+// hold counts more of an answer. The caller holds mu.
+func (x *exchange) hold(n int) bool {
+	if !x.srv.cfg.Budget.Take(int64(n)) {
+		x.srv.meter.refused(noMemory)
+		return false
+	}
+	x.held += int64(n)
+	return true
+}
+
+// leave returns what the budget counts of the answer, for the caller to give it back.
+func (x *exchange) leave() (held int64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	held, x.held = x.held, 0
+	return held
 }
 
 // refuse answers where nothing was answered yet, and ends the connection elsewhere.
@@ -139,12 +161,12 @@ func (x *exchange) uninterruptible() {
 }
 
 // answer waits for the answer and has fasthttp write it. complete says that the request's body was
-// read to its end.
-func (x *exchange) answer(ctx *fasthttp.RequestCtx, complete bool) {
+// read to its end. It returns true when the answer is streamed.
+func (x *exchange) answer(ctx *fasthttp.RequestCtx, complete bool) (streams bool) {
 	if !x.wait(func() bool { return x.status != 0 }) {
 		x.over()
 		x.srv.drop(ctx)
-		return
+		return false
 	}
 	x.mu.Lock()
 	status, headers, body, last := x.status, x.headers, x.body, x.last
@@ -160,10 +182,11 @@ func (x *exchange) answer(ctx *fasthttp.RequestCtx, complete bool) {
 	if !last {
 		ctx.Response.ImmediateHeaderFlush = true
 		ctx.Response.SetBodyStream((*stream)(x), -1)
-		return
+		return true
 	}
 	ctx.Response.SetBodyRaw(body)
 	x.sess.Ended(session.CloseNormal.Code, session.CloseNormal.Reason, false)
+	return false
 }
 
 // setHeader sets what a plugin may say; the rest is of the connection, and ours.
@@ -277,6 +300,8 @@ func (b *stream) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n := copy(p, x.body)
+	x.held -= int64(n)
+	x.srv.cfg.Budget.Give(int64(n))
 	if x.body = x.body[n:]; len(x.body) == 0 {
 		x.body = nil
 	}
@@ -291,6 +316,8 @@ func (b *stream) Close() error {
 	complete := x.last && len(x.body) == 0 && !x.dead
 	x.finished = complete
 	x.mu.Unlock()
+	x.srv.cfg.Budget.Give(x.leave())
+	x.seats.Give()
 	if complete {
 		x.sess.Ended(session.CloseNormal.Code, session.CloseNormal.Reason, false)
 	} else {

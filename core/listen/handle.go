@@ -31,8 +31,20 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		if s.stopping.Load() && !ctx.Hijacked() {
 			ctx.SetConnectionClose()
 		}
+		if !ctx.Hijacked() {
+			s.meter.answered(ctx.Response.StatusCode())
+		}
 	}()
-	ctx.Conn().(*accepted).busy.Store(true)
+	conn := ctx.Conn().(*accepted)
+	conn.busy.Store(true)
+	conn.begun++
+	if !sameAuthority(&ctx.Request.Header) {
+		conn.fault = errAuthority
+		s.meter.refused(malformed)
+		refuse(ctx, errAuthority.status, errAuthority.text)
+		ctx.SetConnectionClose()
+		return
+	}
 	e := s.cfg.Routes.Load().Lookup(ctx.Path())
 	if e == nil {
 		s.reject(ctx, fasthttp.StatusNotFound, "not found")
@@ -48,21 +60,44 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	if !s.opener.Ready(e) {
+		s.meter.refused(notReady)
 		s.later(ctx)
 		return
 	}
+	if !s.seated(ctx, e) {
+		return
+	}
 	info := newInfo(ctx, e, upgrade, from)
+	seated := e.Seats
+	defer func() { seated.Give() }() // behind a panic as well
 	var who *session.Admission
 	if e.Handshake {
 		if who = s.admission(ctx, e, info); who == nil {
 			return
 		}
 	}
+	var kept bool
 	if upgrade {
-		s.upgrade(ctx, e, info, who)
+		kept = s.upgrade(ctx, e, info, who)
 	} else {
-		s.request(ctx, e, info, who)
+		kept = s.request(ctx, e, info, who)
 	}
+	if kept {
+		seated = nil
+	}
+}
+
+// seated takes a seat of the route for the session to come, or answers that there is none.
+func (s *Server) seated(ctx *fasthttp.RequestCtx, e *route.Entry) bool {
+	if e.Seats.Take() {
+		return true
+	}
+	s.meter.refused(tooManySessions)
+	if dropped, ok := s.quiet.Allow(time.Now()); ok {
+		s.log.Warn("too many sessions", "route", e.ID, "limit", e.Seats.Taken(), "remedy", "raise max_sessions in the route's limits", "dropped", dropped)
+	}
+	s.later(ctx)
+	return false
 }
 
 // takes says whether the route takes such a request; if not, the client was answered.
@@ -90,6 +125,7 @@ func (s *Server) checkLocal(ctx *fasthttp.RequestCtx, e *route.Entry, from clien
 	if reason == "" {
 		return true
 	}
+	s.meter.refused(notFromHere)
 	if dropped, ok := s.quiet.Allow(time.Now()); ok {
 		s.log.Warn("route without auth is for this machine only", "route", e.ID, "path", cut(ctx.Path()),
 			"peer", from.address, "reason", reason, "remedy", "add auth to the route, or auth = auth.none where everyone may come",
@@ -108,6 +144,7 @@ func (s *Server) checkOrigin(ctx *fasthttp.RequestCtx, upgrade bool, from client
 	if allowedOrigin(text, string(from.host), s.policy.Load().origins) {
 		return true
 	}
+	s.meter.refused(badOrigin)
 	if dropped, ok := s.quiet.Allow(time.Now()); ok {
 		s.log.Warn("origin refused", "origin", cut(text), "host", cut(from.host), "path", cut(ctx.Path()),
 			"remedy", s.originRemedy(text), "dropped", dropped)
@@ -163,7 +200,10 @@ func hasBody(h *fasthttp.RequestHeader) bool {
 func (s *Server) badRequest(ctx *fasthttp.RequestCtx, err error) {
 	var small *fasthttp.ErrSmallBuffer
 	var timeout net.Error
+	var f *faultError
 	switch {
+	case errors.As(err, &f):
+		refuse(ctx, f.status, f.text)
 	case errors.As(err, &small):
 		refuse(ctx, fasthttp.StatusRequestHeaderFieldsTooLarge, "request header too large")
 	case errors.As(err, &timeout) && timeout.Timeout():
@@ -173,6 +213,24 @@ func (s *Server) badRequest(ctx *fasthttp.RequestCtx, err error) {
 	default:
 		refuse(ctx, fasthttp.StatusBadRequest, "bad request")
 	}
+	s.meter.refused(malformed)
+	s.meter.answered(ctx.Response.StatusCode())
+}
+
+// sameAuthority says whether a target that names a host names that of the Host header.
+func sameAuthority(h *fasthttp.RequestHeader) bool {
+	target := h.RequestURI()
+	if len(target) == 0 || target[0] == '/' {
+		return true
+	}
+	_, rest, ok := bytes.Cut(target, []byte("://"))
+	if !ok {
+		return true // the star of OPTIONS
+	}
+	if end := bytes.IndexAny(rest, "/?"); end >= 0 {
+		rest = rest[:end]
+	}
+	return bytes.EqualFold(rest, h.Host())
 }
 
 // wantsWebSocket says whether the request asks for an upgrade to WebSocket, however badly.

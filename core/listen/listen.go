@@ -57,6 +57,17 @@ type Config struct {
 	// MaxAdmissions is how many calls of [Opener.Admit] may be under way; more clients are answered
 	// 503. 0 means 10,000.
 	MaxAdmissions int
+
+	// MaxConnections is how many connections may be open; what comes then is closed. 0 means nine
+	// tenths of the files that the process may open, negative no bound.
+	MaxConnections int
+	// MaxPerAddress is the same for one address, or one network of 64 bits of IPv6; this machine and
+	// trusted proxies are not counted. 0 means 1,000, negative no bound.
+	MaxPerAddress int
+	// Budget counts the bodies of requests and the responses that wait; nil: nobody does.
+	Budget *session.Budget
+	// Metrics may be nil.
+	Metrics *Metrics
 }
 
 func (c Config) withDefaults() Config {
@@ -80,6 +91,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxAdmissions == 0 {
 		c.MaxAdmissions = 10_000
+	}
+	if c.MaxConnections == 0 {
+		c.MaxConnections = mostConnections()
+	}
+	if c.MaxPerAddress == 0 {
+		c.MaxPerAddress = 1000
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -125,11 +142,14 @@ const headerLimit = 8 << 10
 
 // Server listens on one address. Make it with [New]; its methods are safe for concurrent use.
 type Server struct {
-	cfg         Config
-	opener      Opener
-	log         *slog.Logger
-	http        *fasthttp.Server
-	quiet       quiet.Limiter // for what strangers can cause
+	cfg    Config
+	opener Opener
+	log    *slog.Logger
+	http   *fasthttp.Server
+	quiet  quiet.Limiter // for what strangers can cause
+	meter  *meter
+	began  time.Time
+
 	policy      atomic.Pointer[policy]
 	originFault error // joins what is wrong with the origins of Config
 
@@ -142,7 +162,7 @@ type Server struct {
 	mu    sync.Mutex // guards what follows
 	ln    net.Listener
 	plain map[*accepted]struct{} // connections that fasthttp serves
-	open  int                    // connections, upgraded ones as well
+	doors doors                  // connections, upgraded ones as well
 	done  chan struct{}          // closed when stopped and none is open
 }
 
@@ -153,7 +173,10 @@ func New(cfg Config, o Opener) *Server {
 		cfg:    cfg,
 		opener: o,
 		log:    cfg.Logger.With("listener", cfg.Name),
+		meter:  cfg.Metrics.meter(cfg.Name),
+		began:  time.Now(),
 		plain:  make(map[*accepted]struct{}),
+		doors:  doors{most: cfg.MaxConnections, mostOf: cfg.MaxPerAddress},
 		done:   make(chan struct{}),
 	}
 	s.life, s.end = context.WithCancel(context.Background())
@@ -237,7 +260,7 @@ func (s *Server) Stop() {
 			_ = a.Conn.Close()
 		}
 	}
-	if s.open == 0 {
+	if s.doors.open == 0 {
 		close(s.done)
 	}
 }

@@ -41,3 +41,11 @@ func (s *Server) SetPolicy(origins []string, trusted []netip.Prefix) error {
 	}
 	return err
 }
+
+// SetLimits replaces [Config.MaxConnections] and [Config.MaxPerAddress] for connections to come.
+func (s *Server) SetLimits(connections, perAddress int) {
+	c := Config{MaxConnections: connections, MaxPerAddress: perAddress}.withDefaults()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.doors.most, s.doors.mostOf = c.MaxConnections, c.MaxPerAddress
+}

@@ -2,14 +2,11 @@ package listen
 
 import (
 	"encoding/binary"
-	"errors"
 	"io"
 	"math"
 	"sync"
 	"time"
 	"unicode/utf8"
-
-	"github.com/gorilla/websocket"
 
 	"github.com/protocol-bridge/bridge/core/session"
 )
@@ -17,7 +14,10 @@ import (
 // The bits of a frame's first two bytes (RFC 6455, 5.2).
 const (
 	final    = 0x80
+	reserved = 0x70
+	opMask   = 0x0F
 	masked   = 0x80
+	opMore   = 0x0 // the next part of a message
 	opText   = 0x1
 	opBinary = 0x2
 	opClose  = 0x8
@@ -28,7 +28,8 @@ const (
 // serve reads until the connection is over. Whatever a connection needs to go on is in c, so that
 // an idle one could be served by another goroutine later.
 func (c *conn) serve() {
-	defer c.srv.over()
+	defer c.over()
+	defer c.forget()
 	defer func() {
 		if p := recover(); p != nil {
 			c.srv.panicked(c, p)
@@ -36,6 +37,17 @@ func (c *conn) serve() {
 		}
 	}()
 	for c.next() {
+	}
+}
+
+// forget frees what has come of a message that will not be complete.
+func (c *conn) forget() {
+	if c.message != nil {
+		freeMessage(c.message)
+		c.message = nil
+	}
+	if c.sess != nil {
+		c.sess.Reading(0)
 	}
 }
 
@@ -49,143 +61,203 @@ func (c *conn) next() bool {
 	return c.take()
 }
 
-// take reads the frame that has begun.
+// take reads the frame that has begun. A whole frame that the connection's own buffer holds is taken
+// from there, without a copy.
 func (c *conn) take() bool {
-	h, err := c.br.Peek(2)
-	if err != nil {
+	f, why, err := c.frameHead()
+	switch {
+	case err != nil:
 		c.lost()
 		return false
+	case why != nil:
+		return c.refuse(*why)
+	case f.op >= opClose:
+		return c.takeControl(f)
+	case !f.final || f.op == opMore:
+		return c.takeFragment(f)
+	case uint64(f.head)+f.size > readBuffer:
+		return c.takeLong(f)
 	}
-	op := h[0] &^ final
-	n, head := uint64(h[1]&^masked), 6
-	whole := h[0]&final != 0 && h[1]&masked != 0
-	switch {
-	case whole && (op == opText || op == opBinary):
-	case whole && (op == opPing || op == opPong) && n <= 125:
-	default: // fragments, closes, faults
-		return c.takeOther()
-	}
-	if n >= 126 {
-		size := 2
-		if n == 127 {
-			size = 8
-		}
-		if h, err = c.br.Peek(2 + size); err != nil {
-			c.lost()
-			return false
-		}
-		var wide [8]byte
-		copy(wide[8-size:], h[2:])
-		n, head = binary.BigEndian.Uint64(wide[:]), 6+size
-	}
-	if limit := c.limit(op == opBinary); limit > 0 && n > uint64(limit) || n > math.MaxInt64 {
-		return c.refuse(session.CloseTooLarge)
-	}
-	if uint64(head)+n > readBuffer {
-		return c.takeLong(head, int64(n), op == opBinary)
-	}
-	frame, err := c.br.Peek(head + int(n))
+	whole, err := c.br.Peek(f.head + int(f.size))
 	if err != nil {
 		c.lost()
 		return false
 	}
 	// The buffer is ours and the frame is dropped from it below, so it is unmasked where it is.
-	payload := frame[head:]
-	unmask(payload, [4]byte(frame[head-4:head]))
-	ok := true
-	switch op {
-	case opPing:
-		_ = c.pong(string(payload))
-	case opPong:
-	default:
-		ok = c.deliver(payload, op == opBinary)
-	}
-	_, _ = c.br.Discard(len(frame))
+	payload := whole[f.head:]
+	unmask(payload, [4]byte(whole[f.head-4:f.head]))
+	ok := c.deliver(payload, f.op == opBinary)
+	_, _ = c.br.Discard(len(whole))
 	return ok
 }
 
+// frame is what stands in front of a frame's payload.
+type frame struct {
+	op    byte
+	final bool
+	head  int // bytes of it, the mask included
+	size  uint64
+}
+
+// frameHead reads what stands in front of a payload, up to the mask; why is what is wrong with it.
+func (c *conn) frameHead() (f frame, why *session.CloseCode, err error) {
+	h, err := c.br.Peek(2)
+	if err != nil {
+		return f, nil, err
+	}
+	f = frame{op: h[0] & opMask, final: h[0]&final != 0, head: 6, size: uint64(h[1] &^ masked)}
+	if h[0]&reserved != 0 || h[1]&masked == 0 || !c.fits(f) {
+		return f, &session.CloseProtocol, nil
+	}
+	if f.size >= short {
+		width, least := 2, uint64(short)
+		if f.size > short {
+			width, least = 8, 1<<16
+		}
+		if h, err = c.br.Peek(2 + width); err != nil {
+			return f, nil, err
+		}
+		var wide [8]byte
+		copy(wide[8-width:], h[2:])
+		f.size, f.head = binary.BigEndian.Uint64(wide[:]), 6+width
+		if f.size < least || f.size > math.MaxInt64 {
+			return f, &session.CloseProtocol, nil
+		}
+	}
+	if f.op < opClose && !c.withinLimit(f) {
+		why = &session.CloseTooLarge
+	}
+	return f, why, nil
+}
+
+// short is the first length that has bytes of its own.
+const short = 126
+
+// fits says whether such a frame may come here (RFC 6455, 5.4 and 5.5).
+func (c *conn) fits(f frame) bool {
+	switch f.op {
+	case opMore:
+		return c.message != nil
+	case opText, opBinary:
+		return c.message == nil
+	case opClose, opPing, opPong:
+		return f.final && f.size < short
+	}
+	return false
+}
+
+// withinLimit says whether the message has a size that the route takes, with that frame.
+func (c *conn) withinLimit(f frame) bool {
+	isBinary, so := f.op == opBinary, uint64(0)
+	if f.op == opMore {
+		isBinary, so = c.isBinary, uint64(len(*c.message))
+	}
+	limit := c.limit(isBinary)
+	return limit <= 0 || so+f.size <= uint64(limit)
+}
+
 // takeLong reads a frame that the connection's own buffer cannot hold.
-func (c *conn) takeLong(head int, n int64, isBinary bool) bool {
-	h, err := c.br.Peek(head)
+func (c *conn) takeLong(f frame) bool {
+	buf := messages.Get().(*[]byte)
+	defer freeMessage(buf)
+	*buf = (*buf)[:0]
+	if err := c.payload(buf, f); err != nil {
+		c.lost()
+		return false
+	}
+	c.sess.Reading(0)
+	return c.deliver(*buf, f.op == opBinary)
+}
+
+// takeFragment reads a part of a message, and hands the message on behind the last one.
+func (c *conn) takeFragment(f frame) bool {
+	if f.op != opMore {
+		c.message, c.isBinary = messages.Get().(*[]byte), f.op == opBinary
+		*c.message = (*c.message)[:0]
+	}
+	if err := c.payload(c.message, f); err != nil {
+		c.lost()
+		return false
+	}
+	if !f.final {
+		return c.ready()
+	}
+	whole := c.message
+	c.message = nil
+	c.sess.Reading(0)
+	defer freeMessage(whole)
+	return c.deliver(*whole, c.isBinary)
+}
+
+// takeControl answers a ping, or a close.
+func (c *conn) takeControl(f frame) bool {
+	whole, err := c.br.Peek(f.head + int(f.size))
 	if err != nil {
 		c.lost()
 		return false
 	}
-	key := [4]byte(h[head-4:])
-	_, _ = c.br.Discard(head)
-	buf := messages.Get().(*[]byte)
-	defer freeMessage(buf)
-	if err := readFull(buf, c.br, n); err != nil {
-		c.lost()
-		return false
+	payload := whole[f.head:]
+	unmask(payload, [4]byte(whole[f.head-4:f.head]))
+	switch f.op {
+	case opPing:
+		c.pong(payload)
+	case opClose:
+		return c.closed(payload)
 	}
-	unmask(*buf, key)
-	return c.deliver(*buf, isBinary)
+	_, _ = c.br.Discard(len(whole))
+	return c.ready()
 }
 
-// readFull reads n bytes into buf. What it allocates follows what came, not what was announced.
-func readFull(buf *[]byte, r io.Reader, n int64) error {
-	b := (*buf)[:0]
+// closed ends the session as the client says.
+func (c *conn) closed(payload []byte) bool {
+	code, reason := session.NoStatus, ""
+	if len(payload) > 0 {
+		if len(payload) == 1 {
+			return c.refuse(session.CloseProtocol)
+		}
+		code, reason = int(binary.BigEndian.Uint16(payload)), string(payload[2:])
+		switch {
+		case !session.ValidCode(code):
+			return c.refuse(session.CloseProtocol)
+		case !utf8.ValidString(reason):
+			return c.refuse(session.CloseInvalidText)
+		}
+	}
+	c.sess.ClosedByClient(code, reason)
+	// What waits to be written may take a while; the end of the session ends this.
+	c.discard()
+	return false
+}
+
+// payload appends the payload of a frame to buf, without its mask. What it allocates follows what
+// came, not what was announced.
+func (c *conn) payload(buf *[]byte, f frame) error {
+	h, err := c.br.Peek(f.head)
+	if err != nil {
+		return err
+	}
+	key := [4]byte(h[f.head-4:])
+	_, _ = c.br.Discard(f.head)
+	b := *buf
 	defer func() { *buf = b }()
-	for int64(len(b)) < n {
+	from := len(b)
+	for left := f.size; left > 0; {
 		if len(b) == cap(b) {
 			b = append(b, 0)[:len(b)]
+			c.sess.Reading(cap(b))
 		}
-		part := b[len(b):min(int64(cap(b)), n)]
-		if _, err := io.ReadFull(r, part); err != nil {
+		part := b[len(b):][:min(left, uint64(cap(b)-len(b)), burstSize)]
+		if _, err := io.ReadFull(c.br, part); err != nil {
 			return err
 		}
 		b = b[:len(b)+len(part)]
+		left -= uint64(len(part))
+		if left > 0 || !f.final {
+			c.sess.Reading(len(b))
+		}
 	}
+	unmask(b[from:], key)
 	return nil
-}
-
-// takeOther lets gorilla read what is not one whole frame of data.
-func (c *conn) takeOther() bool {
-	kind, r, err := c.ws.NextReader()
-	if err != nil {
-		return c.failed(err)
-	}
-	isBinary := kind == websocket.BinaryMessage
-	buf := messages.Get().(*[]byte)
-	defer freeMessage(buf)
-	b := (*buf)[:0]
-	defer func() { *buf = b }()
-	limit := c.limit(isBinary)
-	for {
-		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
-		}
-		n, err := r.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-		if limit > 0 && int64(len(b)) > limit {
-			return c.refuse(session.CloseTooLarge)
-		}
-		if err == io.EOF {
-			return c.deliver(b, isBinary)
-		}
-		if err != nil {
-			return c.failed(err)
-		}
-	}
-}
-
-// failed sorts gorilla's errors.
-func (c *conn) failed(err error) bool {
-	var closed *websocket.CloseError
-	switch {
-	case c.fault != nil:
-		return c.refuse(*c.fault)
-	case errors.Is(err, websocket.ErrReadLimit): // a length that is none
-		return c.refuse(session.CloseTooLarge)
-	case errors.As(err, &closed) && closed.Code != websocket.CloseAbnormalClosure:
-		c.sess.ClosedByClient(closed.Code, closed.Text)
-		// What waits to be written may take a while; the end of the session ends this.
-		c.discard()
-	default:
-		c.lost()
-	}
-	return false
 }
 
 // deliver hands a message on and waits until another may be read.
@@ -197,6 +269,14 @@ func (c *conn) deliver(data []byte, isBinary bool) bool {
 		return true // only the client's close frame is waited for
 	}
 	c.sess.Frame(data, isBinary)
+	return c.ready()
+}
+
+// ready waits until another frame may be read.
+func (c *conn) ready() bool {
+	if !c.pace() {
+		return false
+	}
 	if c.sess.Readable() {
 		return true
 	}
@@ -233,18 +313,17 @@ func (c *conn) lost() {
 }
 
 // pong answers a ping.
-func (c *conn) pong(data string) error {
-	var frame [2 + 125]byte
-	frame[0], frame[1] = final|opPong, byte(len(data))
-	c.sess.Control(frame[:2+copy(frame[2:], data)])
-	return nil
+func (c *conn) pong(data []byte) {
+	var pong [2 + 125]byte
+	pong[0], pong[1] = final|opPong, byte(len(data))
+	c.sess.Control(pong[:2+copy(pong[2:], data)])
 }
 
 func (c *conn) limit(isBinary bool) int64 {
 	if isBinary {
-		return c.entry.BinaryLimit()
+		return c.entry.Now().BinaryLimit()
 	}
-	return c.entry.TextLimit()
+	return c.entry.Now().TextLimit()
 }
 
 // unmask takes a client's mask off (RFC 6455, 5.3), eight bytes at a time.

@@ -14,20 +14,28 @@ import (
 )
 
 // request serves a plain request: it makes the session, feeds it what there is of the body and waits
-// for the answer. It runs in fasthttp's goroutine of the connection and holds it until then.
-func (s *Server) request(ctx *fasthttp.RequestCtx, e *route.Entry, info *session.Info, who *session.Admission) {
+// for the answer. It runs in fasthttp's goroutine of the connection and holds it until then. It
+// returns true when the answer is streamed: the seat is then given back behind that.
+func (s *Server) request(ctx *fasthttp.RequestCtx, e *route.Entry, info *session.Info, who *session.Admission) (streams bool) {
 	b := requestBody{ctx: ctx, conn: ctx.Conn().(*accepted), srv: s, limit: e.MaxBody}
 	if b.limit == 0 {
 		b.limit = s.cfg.MaxBody
 	}
 	buf := messages.Get().(*[]byte)
 	defer freeMessage(buf)
+	defer func() { s.cfg.Budget.Give(b.held) }()
 	whole, err := b.begin(buf)
 	if err != nil {
 		b.refuse(err)
-		return
+		return false
 	}
 	x := newExchange(s, b.conn.Conn)
+	x.seats = e.Seats
+	defer func() {
+		if !streams {
+			b.conn.owed += x.leave()
+		}
+	}()
 	first := *buf
 	if !whole {
 		first = nil
@@ -43,7 +51,7 @@ func (s *Server) request(ctx *fasthttp.RequestCtx, e *route.Entry, info *session
 		if !whole {
 			ctx.SetConnectionClose()
 		}
-		return
+		return false
 	}
 	x.sess = sess
 	done := false
@@ -56,8 +64,9 @@ func (s *Server) request(ctx *fasthttp.RequestCtx, e *route.Entry, info *session
 	if !whole {
 		complete = b.feed(x, buf)
 	}
-	x.answer(ctx, complete)
+	streams = x.answer(ctx, complete)
 	done = true
+	return streams
 }
 
 // requestBody reads the body of one request.
@@ -67,6 +76,7 @@ type requestBody struct {
 	srv   *Server
 	limit int64 // of all of it; negative: none
 	read  int64
+	held  int64 // what the budget counts of it
 }
 
 // Read reads from the body; at its end it returns io.EOF.
@@ -76,13 +86,16 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	switch {
 	case b.limit >= 0 && b.read > b.limit:
 		err = errBodyTooLarge
-	case err == io.EOF && b.conn.eof:
-		err = io.ErrUnexpectedEOF
+	case err == io.EOF: //nolint:errorlint // as io.Reader says
+		err = b.conn.bodyEnded()
 	}
 	return n, err
 }
 
-var errBodyTooLarge = errors.New("request body too large")
+var (
+	errBodyTooLarge = errors.New("request body too large")
+	errNoMemory     = errors.New("too many bytes wait")
+)
 
 // begin reads the body into buf, up to what is read at once, and says whether that was all.
 func (b *requestBody) begin(buf *[]byte) (whole bool, err error) {
@@ -101,6 +114,9 @@ func (b *requestBody) begin(buf *[]byte) (whole bool, err error) {
 	for {
 		if len(at) == cap(at) {
 			at = append(at, 0)[:len(at)]
+			if !b.hold(int64(cap(at))) {
+				return false, errNoMemory
+			}
 		}
 		if err := b.conn.SetReadDeadline(time.Now().Add(b.srv.cfg.BodyTimeout)); err != nil {
 			return false, err
@@ -118,10 +134,26 @@ func (b *requestBody) begin(buf *[]byte) (whole bool, err error) {
 	}
 }
 
+// hold counts a buffer that has grown.
+func (b *requestBody) hold(n int64) bool {
+	if !b.srv.cfg.Budget.Take(n - b.held) {
+		return false
+	}
+	b.held = n
+	return true
+}
+
 // refuse answers a request whose body could not be read.
 func (b *requestBody) refuse(err error) {
 	var netErr net.Error
+	var f *faultError
 	switch {
+	case errors.As(err, &f):
+		b.srv.meter.refused(malformed)
+		refuse(b.ctx, f.status, f.text)
+	case errors.Is(err, errNoMemory):
+		b.srv.meter.refused(noMemory)
+		b.srv.later(b.ctx)
 	case errors.Is(err, errBodyTooLarge):
 		refuse(b.ctx, fasthttp.StatusRequestEntityTooLarge, "request body too large")
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -151,6 +183,10 @@ func (b *requestBody) feed(x *exchange, buf *[]byte) (complete bool) {
 			x.refuse(fasthttp.StatusRequestEntityTooLarge, "request body too large\n")
 			return false
 		}
+		if f := b.conn.fault; f != nil && errors.Is(err, f) {
+			x.refuse(f.status, f.text+"\n")
+			return false
+		}
 		if n > 0 && !b.hand(x, (*buf)[:n]) {
 			return false
 		}
@@ -178,5 +214,6 @@ func (b *requestBody) hand(x *exchange, chunk []byte) bool {
 // drop closes the connection without an answer.
 func (s *Server) drop(ctx *fasthttp.RequestCtx) {
 	ctx.HijackSetNoResponse(true)
-	ctx.Hijack(func(net.Conn) { s.over() }) // fasthttp closes it behind that
+	from := ctx.Conn().(*accepted).Conn
+	ctx.Hijack(func(net.Conn) { s.over(from) }) // fasthttp closes it behind that
 }

@@ -1,7 +1,6 @@
 package listen
 
 import (
-	"encoding/binary"
 	"errors"
 	"net"
 	"os"
@@ -13,8 +12,8 @@ import (
 	"github.com/protocol-bridge/bridge/core/session"
 )
 
-// wire is a conn as gorilla and the buffer see it: reads keep the connection alive, and what gorilla
-// writes behind the handshake (the close frame of a fault) is not sent but noted.
+// wire is a conn as its buffer sees it, whose reads keep the connection alive, and as gorilla sees it
+// during the handshake.
 type wire conn
 
 // Read keeps the deadlines: a client that is silent is sent a ping, and closed when it stays so. It
@@ -156,37 +155,16 @@ func (c *conn) silent() {
 }
 
 // Write writes the answer to the handshake.
-func (w *wire) Write(p []byte) (int, error) {
-	if w.state == handshaking {
-		return w.net.Write(p)
-	}
-	if len(p) >= 4 && p[0] == final|opClose {
-		w.fault = &session.CloseProtocol
-		if binary.BigEndian.Uint16(p[2:]) == uint16(session.CloseTooLarge.Code) {
-			w.fault = &session.CloseTooLarge
-		}
-	}
-	return len(p), nil
-}
+func (w *wire) Write(p []byte) (int, error) { return w.net.Write(p) }
 
-// SetDeadline, SetReadDeadline and SetWriteDeadline are gorilla's during the handshake only.
-func (w *wire) SetDeadline(t time.Time) error {
-	if w.state == handshaking {
-		return w.net.SetDeadline(t)
-	}
-	return nil
-}
+// SetDeadline implements net.Conn.
+func (w *wire) SetDeadline(t time.Time) error { return w.net.SetDeadline(t) }
 
 // SetReadDeadline implements net.Conn.
-func (w *wire) SetReadDeadline(time.Time) error { return nil }
+func (w *wire) SetReadDeadline(t time.Time) error { return w.net.SetReadDeadline(t) }
 
 // SetWriteDeadline implements net.Conn.
-func (w *wire) SetWriteDeadline(t time.Time) error {
-	if w.state == handshaking {
-		return w.net.SetWriteDeadline(t)
-	}
-	return nil
-}
+func (w *wire) SetWriteDeadline(t time.Time) error { return w.net.SetWriteDeadline(t) }
 
 // Close implements net.Conn.
 func (w *wire) Close() error { return w.net.Close() }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 )
 
 // Entry is one path of a route. It is not changed once a [Table] holds it.
@@ -28,6 +29,14 @@ type Entry struct {
 	// more than that is streamed; negative is no bound.
 	MaxBody int64
 
+	// Rate bounds the frames of a WebSocket's session: what comes faster is read later.
+	Rate Rate
+	// Seats bounds the sessions of the route; nil is no bound.
+	Seats *Seats
+	// Newest holds the entry whose limits count for the connections of this one, when tables were made
+	// anew since; nil, or holding nil: this is the newest.
+	Newest *atomic.Pointer[Entry]
+
 	// WebSocket and HTTP say what the route takes.
 	WebSocket, HTTP bool
 
@@ -42,6 +51,16 @@ type Entry struct {
 
 // DefaultMaxFrame is the bound of a message whose entry has none.
 const DefaultMaxFrame = 1 << 20
+
+// Now is the entry whose limits count for the connections of e.
+func (e *Entry) Now() *Entry {
+	if e.Newest != nil {
+		if newest := e.Newest.Load(); newest != nil {
+			return newest
+		}
+	}
+	return e
+}
 
 // TextLimit is the bound of a text message in bytes; 0 is none.
 func (e *Entry) TextLimit() int64 {

@@ -26,6 +26,7 @@ type outbox struct {
 	code      int
 	reason    string
 	timer     *time.Timer // ends the session when the client does not answer the close
+	counted   int64       // bytes that the budget counts
 }
 
 // Buffers above this are not kept for others.
@@ -95,6 +96,7 @@ func (s *Session) enqueue(data []byte, binary bool, limit int) error {
 	*b = s.transport.AppendFrame(*b, data, binary)
 	o.frames++
 	o.bytes += uint64(len(data))
+	s.counted()
 	o.mu.Unlock()
 	s.Note("command", "send", len(data))
 	return nil
@@ -172,13 +174,13 @@ func (s *Session) closeWritten() {
 func (s *Session) CloseWith(c CloseCode) { s.Close(c.Code, c.Reason) }
 
 // abort ends a session whose client does not read: what waits is dropped, and a close frame is
-// tried where one fits in.
-func (s *Session) abort(c CloseCode) {
+// tried where one fits in. It returns false where the end had begun before.
+func (s *Session) abort(c CloseCode) bool {
 	o := &s.out
 	o.mu.Lock()
 	if o.closing || o.abandoned {
 		o.mu.Unlock()
-		return
+		return false
 	}
 	s.beginClose(c.Code, c.Reason, min(abortTimeout, s.limits.CloseTimeout))
 	if o.buf != nil {
@@ -188,9 +190,11 @@ func (s *Session) abort(c CloseCode) {
 	// Behind a frame that is half written a close frame may follow once that is out.
 	b := o.take()
 	*b = s.transport.AppendClose(*b, c.Code, c.Reason)
+	s.counted()
 	o.mu.Unlock()
 	s.Flush()
 	s.window.wakeReader()
+	return true
 }
 
 // abortTimeout is how long a client that does not read has for the close frame.
@@ -206,7 +210,8 @@ func (o *outbox) closedWith() (code int, reason string, byClient, ok bool) {
 // client still sends is not taken any more.
 func (s *Session) IsClosing() bool { return s.closing.Load() }
 
-func (o *outbox) abandon() {
+func (s *Session) abandon() {
+	o := &s.out
 	o.mu.Lock()
 	o.abandoned = true
 	if o.timer != nil {
@@ -218,6 +223,7 @@ func (o *outbox) abandon() {
 		recycle(o.buf)
 		o.buf = nil
 	}
+	s.counted()
 	o.mu.Unlock()
 }
 
@@ -239,6 +245,7 @@ func (s *Session) Control(wire []byte) {
 	}
 	b := o.take()
 	*b = append(*b, wire...)
+	s.counted()
 	o.mu.Unlock()
 	s.Flush()
 }
@@ -272,6 +279,7 @@ func (s *Session) Flush() {
 		}
 		o.mu.Lock()
 		o.writing = 0
+		s.counted()
 	}
 	o.busy = false
 	last := o.closing
@@ -297,6 +305,7 @@ func (s *Session) drain(b *[]byte, from int) {
 			from += n
 			o.mu.Lock()
 			o.writing -= n
+			s.counted()
 			gone := o.abandoned
 			o.mu.Unlock()
 			if err != nil || gone {
@@ -336,6 +345,7 @@ func (s *Session) broken(err error) {
 	o.mu.Lock()
 	o.busy, o.writing = false, 0
 	o.stuck.Store(false)
+	s.counted()
 	o.mu.Unlock()
 	why := CloseLost
 	if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -104,6 +104,8 @@ type Limits struct {
 	WindowBytes  int           // bytes of them; 256 KiB
 	WriteTimeout time.Duration // for one stretch of a blocked write; 30 s
 	CloseTimeout time.Duration // for the client to answer a close; 5 s
+
+	Budget *Budget // of all sessions of the node; nil: none
 }
 
 func (l Limits) withDefaults() Limits {
@@ -156,6 +158,7 @@ type Session struct {
 
 	out    outbox
 	window window
+	part   int64 // what the budget counts of a message in part; of the reader
 }
 
 // New returns a session. limits is shared by the sessions of a route and not changed any more; make
@@ -226,7 +229,7 @@ func (s *Session) Ended(code int, reason string, byClient bool) {
 	if sent, sentReason, sentByClient, ok := s.out.closedWith(); ok {
 		code, reason, byClient = sent, sentReason, sentByClient
 	}
-	s.out.abandon()
+	s.abandon()
 	_ = s.transport.Close()
 	s.window.wakeReader()
 	s.handler.Closed(s, code, reason, byClient)

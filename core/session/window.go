@@ -3,6 +3,7 @@ package session
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // window counts what a client has in flight: events not yet acked and calls not yet answered, and
@@ -13,19 +14,22 @@ type window struct {
 
 	waiting atomic.Bool // the reader waits, or is about to
 	mu      sync.Mutex
-	cond    *sync.Cond // made by the first reader that has to wait
+	cond    *sync.Cond  // made by the first reader that has to wait
+	timer   *time.Timer // wakes it; made by the first that waits for a time
 }
 
 // Hold counts one event or call of n bytes in the session's window.
 func (s *Session) Hold(n int) {
 	s.window.events.Add(1)
-	s.window.bytes.Add(int64(n))
+	now := s.window.bytes.Add(int64(n))
+	s.limits.Budget.windowed(now-int64(n), now)
 }
 
 // Release takes it off again.
 func (s *Session) Release(n int) {
 	s.window.events.Add(-1)
-	s.window.bytes.Add(-int64(n))
+	now := s.window.bytes.Add(-int64(n))
+	s.limits.Budget.windowed(now+int64(n), now)
 	if s.window.waiting.Load() {
 		s.window.wakeReader()
 	}
@@ -35,11 +39,11 @@ func (s *Session) Release(n int) {
 func (s *Session) InFlight() int { return int(s.window.events.Load()) }
 
 // Readable says whether the reader may take another frame: the window has room, and the client
-// takes what it is sent. A session that is closing is read for the client's close frame.
+// takes what it is sent, and the node has room. A session that is closing is read for the client's close frame.
 func (s *Session) Readable() bool {
 	return s.window.events.Load() < int32(s.limits.WindowEvents) &&
 		s.window.bytes.Load() < int64(s.limits.WindowBytes) &&
-		!s.out.pressed() ||
+		!s.out.pressed() && !s.limits.Budget.Full() ||
 		s.closing.Load()
 }
 
@@ -49,17 +53,57 @@ func (s *Session) WaitReadable() bool {
 		return !s.ended.Load()
 	}
 	w := &s.window
-	w.mu.Lock()
+	w.lock()
 	defer w.mu.Unlock()
-	if w.cond == nil {
-		w.cond = sync.NewCond(&w.mu)
-	}
 	w.waiting.Store(true)
 	defer w.waiting.Store(false)
 	for !s.Readable() && !s.ended.Load() {
+		if s.limits.Budget.Full() {
+			w.wakeAfter(budgetTick) // nobody says when there is room
+		}
 		w.cond.Wait()
 	}
 	return !s.ended.Load()
+}
+
+// budgetTick is how often a reader looks whether the budget has room.
+const budgetTick = 10 * time.Millisecond
+
+// Pause blocks for a time, or until the session's end has begun; it returns false when it has ended.
+// It is for the reader.
+func (s *Session) Pause(d time.Duration) bool {
+	w := &s.window
+	w.lock()
+	defer w.mu.Unlock()
+	until := time.Now().Add(d)
+	for !s.closing.Load() && !s.ended.Load() {
+		left := time.Until(until)
+		if left <= 0 {
+			break
+		}
+		w.wakeAfter(left)
+		w.cond.Wait()
+	}
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	return !s.ended.Load()
+}
+
+func (w *window) lock() {
+	w.mu.Lock()
+	if w.cond == nil {
+		w.cond = sync.NewCond(&w.mu)
+	}
+}
+
+// wakeAfter wakes the reader in a while. The caller holds mu.
+func (w *window) wakeAfter(d time.Duration) {
+	if w.timer == nil {
+		w.timer = time.AfterFunc(d, w.wakeReader)
+		return
+	}
+	w.timer.Reset(d)
 }
 
 func (w *window) wakeReader() {
