@@ -39,7 +39,7 @@ func (a *attached) Join(s *session.Session, name string) bool {
 		err = a.engine.rules.Load().Join(a.subject(s.Identity()), name)
 	}
 	if err != nil {
-		a.refused("join refused", name, err, sessionID(s))
+		a.refused("join", name, err, sessionID(s))
 		return false
 	}
 	a.group.Load().Join(s, name)
@@ -60,11 +60,11 @@ func (a *attached) subject(id *session.Identity) access.Subject {
 }
 
 // refused logs what was not done. The name of the channel may come from a stranger.
-func (a *attached) refused(what, name string, err error, id string) {
+func (a *attached) refused(act, name string, err error, id string) {
 	now := a.engine.cfg.Clock.Now()
 	if dropped, ok := a.engine.quiet.Allow(now); ok {
 		const most = 64
-		a.engine.log.Warn(what, "plugin", a.Label(), "session", id, "channel", strconv.Quote(name[:min(len(name), most)]), "err", err, "dropped", dropped)
+		a.engine.log.Warn("channel refused", "act", act, "plugin", a.Label(), "session", id, "channel", strconv.Quote(name[:min(len(name), most)]), "err", err, "dropped", dropped)
 	}
 }
 
@@ -95,7 +95,7 @@ func (a *attached) publishable(author *session.Identity, list []string) (channel
 			refusal = rules.Publish(who, c)
 		}
 		if refusal != nil {
-			a.refused("publish refused", c, refusal, "")
+			a.refused("publish", c, refusal, "")
 			err = refusal
 			continue
 		}
