@@ -60,11 +60,11 @@ func (a *attached) subject(id *session.Identity) access.Subject {
 }
 
 // refused logs what was not done. The name of the channel may come from a stranger.
-func (a *attached) refused(act, name string, err error, id string) {
+func (a *attached) refused(what, name string, err error, id string) {
 	now := a.engine.cfg.Clock.Now()
 	if dropped, ok := a.engine.quiet.Allow(now); ok {
 		const most = 64
-		a.engine.log.Warn("channel refused", "act", act, "plugin", a.Label(), "session", id, "channel", strconv.Quote(name[:min(len(name), most)]), "err", err, "dropped", dropped)
+		a.engine.log.Warn("refused on this channel", "what", what, "plugin", a.Label(), "session", id, "channel", strconv.Quote(name[:min(len(name), most)]), "err", err, "dropped", dropped)
 	}
 }
 
