@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/gorilla/websocket"
+	"golang.org/x/crypto/bcrypt"
 
 	"github.com/protocol-bridge/bridge/test/internal/harness"
 )
@@ -255,5 +256,90 @@ func TestOperationsPage(t *testing.T) {
 	}
 	for _, b := range blocks {
 		validate(t, b[1])
+	}
+}
+
+// TestRoles: with auth at the admin address, who may read sees sessions and does nothing.
+func TestRoles(t *testing.T) {
+	hash := func(password string) string {
+		h, err := bcrypt.GenerateFromPassword([]byte(password), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(h)
+	}
+	b := harness.Start(t, harness.Config{
+		Head: "data_dir = \"data\"\nlistener \"public\" {\n  address = \"127.0.0.1:0\"\n  default = true\n}\n" +
+			"admin {\n  address = \"127.0.0.1:0\"\n  auth = auth.basic.ops\n}\n",
+		File: fmt.Sprintf("auth \"basic\" \"ops\" {\n  users = {\n    ops = %q\n    console = { password = %q, roles = [\"read\"] }\n  }\n}\n", hash("write-it"), hash("read-it")) +
+			harness.AuthBlock + fmt.Sprintf(route, "static.dev"),
+	})
+	ask := func(method, path, body, user, password string) int {
+		req, err := http.NewRequest(method, "http://"+b.AddressOf("admin")+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		if user != "" {
+			req.SetBasicAuth(user, password)
+		}
+		var status int
+		if _, err := fmt.Sscan(fetch(t, req), &status); err != nil {
+			t.Fatal(err)
+		}
+		return status
+	}
+	const closing = `{"user":"38"}`
+	for _, tt := range []struct {
+		name, method, path, body, user, password string
+		want                                     int
+	}{
+		{"nobody reads", "GET", "/api/sessions", "", "", "", 401},
+		{"nobody closes", "POST", "/api/sessions/close", closing, "", "", 401},
+		{"a reader reads", "GET", "/api/sessions", "", "console", "read-it", 200},
+		{"a reader reads metrics", "GET", "/metrics", "", "console", "read-it", 200},
+		{"a reader closes", "POST", "/api/sessions/close", closing, "console", "read-it", 403},
+		{"a reader publishes", "POST", "/api/publish", `{"channel":"c","type":"t","payload":1}`, "console", "read-it", 403},
+		{"a reader logs", "POST", "/api/sessions/1/log", `{"seconds":1}`, "console", "read-it", 403},
+		{"a writer closes", "POST", "/api/sessions/close", closing, "ops", "write-it", 200},
+		{"a writer changes the log", "POST", "/api/log-level", `{"level":"debug"}`, "ops", "write-it", 405},
+		{"a wrong password", "POST", "/api/sessions/close", closing, "ops", "wrong", 401},
+	} {
+		if got := ask(tt.method, tt.path, tt.body, tt.user, tt.password); got != tt.want {
+			t.Errorf("%s: got %d, want %d", tt.name, got, tt.want)
+		}
+	}
+	if said := must(t, b, "kick", "--user", "38"); said != "Sessions closed: 0\n" {
+		t.Errorf("the socket asks for no password: %s", said)
+	}
+}
+
+// TestMetricsPage: what a running bridge counts stands in the table of metrics.
+func TestMetricsPage(t *testing.T) {
+	b, ada, _ := operated(t)
+	if _, err := harness.Ask(ada, `{"messageId":"aaaaaaaaaa","type":"t","payload":{}}`); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequest(http.MethodGet, "http://"+b.AddressOf("admin")+"/metrics", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for line := range strings.Lines(fetch(t, req)) {
+		name, ok := strings.CutPrefix(line, "# TYPE ")
+		if !ok || !strings.HasPrefix(name, "bridge_") {
+			continue
+		}
+		n++
+		if name, _, _ = strings.Cut(name, " "); !strings.Contains(string(page), "| `"+name+"` |") {
+			t.Errorf("docs/metrics.md does not know %s", name)
+		}
+	}
+	if n < 10 {
+		t.Errorf("only %d metrics", n)
 	}
 }

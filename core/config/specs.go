@@ -57,7 +57,7 @@ var tlsSpec = &BlockSpec{
 
 var adminSpec = &BlockSpec{
 	Type: "admin",
-	Doc:  "Where health, readiness, metrics and the administration API are served. Without the block they are not.",
+	Doc:  "The address at which health, readiness, metrics and the administration API are served. Without the block only the control socket in `data_dir` has them.",
 	Example: `admin {
   address = "127.0.0.1:6780"
 }`,
