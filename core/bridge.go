@@ -107,7 +107,6 @@ func newBridge(cfg *config.Config, opt Options) (*bridge, error) {
 		Logger: opt.Logger, Version: opt.Version, Channels: channelBlocks(cfg), Mirrors: b.backends.mirrors,
 		Metrics: b.registry, Budget: b.limits.budget,
 	})
-	b.registry.MustRegister(b.engine.refusedJoins())
 	return b, err
 }
 

@@ -128,7 +128,7 @@ func NewEngine(cfg EngineConfig) *Engine {
 		routes: make(map[string]*routeState), blocks: cfg.Channels, metrics: newMetrics(cfg.Metrics),
 	}
 	if cfg.Metrics != nil {
-		cfg.Metrics.MustRegister(engineCollector{e})
+		cfg.Metrics.MustRegister(engineCollector{e}, e.refusedJoins())
 	}
 	e.rules.Store(access.New(cfg.Channels, nil))
 	e.mirrors.Store(&cfg.Mirrors)

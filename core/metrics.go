@@ -187,6 +187,7 @@ func MetricDescs() []*prometheus.Desc {
 	reg := prometheus.NewRegistry()
 	registerBuild(reg, "")
 	upstream.NewMetrics(reg)
+	newLimits(reg)
 	NewEngine(EngineConfig{Metrics: reg})
 	ch := make(chan *prometheus.Desc)
 	go func() {
