@@ -14,6 +14,7 @@ import (
 	"github.com/protocol-bridge/bridge/core/admin"
 	"github.com/protocol-bridge/bridge/core/config"
 	"github.com/protocol-bridge/bridge/core/listen"
+	"github.com/protocol-bridge/bridge/core/pluginhost"
 	"github.com/protocol-bridge/bridge/core/session"
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
 )
@@ -338,13 +339,51 @@ func (b *bridge) askReload(ctx context.Context) (admin.Reloaded, error) {
 	}
 	select {
 	case out := <-req.done:
-		if bad, ok := errors.AsType[*ConfigError](out.err); ok {
-			var text strings.Builder
-			_, _ = bad.Diagnostics.WriteTo(&text) // with lines of the file, as they are shown at a start
-			out.err = errors.New(strings.TrimSpace(text.String()))
+		if out.err != nil {
+			return admin.Reloaded{}, errors.New(faultText(out.err))
 		}
-		return admin.Reloaded{Changes: out.changes}, out.err
+		return admin.Reloaded{Changes: out.changes}, nil
 	case <-ctx.Done(): // it goes on
 		return admin.Reloaded{}, ctx.Err()
 	}
+}
+
+// faultText is an error as people read it: faults of the configuration with lines of the file, as they
+// are shown at a start, and behind them all else, a line each.
+func faultText(err error) string {
+	var diags config.Diagnostics
+	rest := faults(err, &diags)
+	var text strings.Builder
+	_, _ = diags.WriteTo(&text) // a Builder takes everything
+	for _, fault := range rest {
+		text.WriteString(strings.ReplaceAll(fault.Error(), "\n", " ") + "\n")
+	}
+	return strings.TrimSpace(text.String())
+}
+
+// faults takes apart what errors.Join put together: it appends those of the configuration to diags, and
+// returns the others.
+func faults(err error, diags *config.Diagnostics) (rest []error) {
+	if bad, ok := err.(*ConfigError); ok { //nolint:errorlint // what it is wrapped in is looked at below
+		diags.Append(bad.Diagnostics)
+		return nil
+	}
+	var parts []error
+	switch x := err.(type) { //nolint:errorlint // likewise
+	case interface{ Unwrap() []error }:
+		parts = x.Unwrap()
+	case interface{ Unwrap() error }:
+		if _, ok := errors.AsType[*ConfigError](err); ok {
+			parts = []error{x.Unwrap()}
+		}
+	}
+	if parts == nil {
+		return []error{err}
+	}
+	for _, part := range parts {
+		if part != pluginhost.ErrConfig { //nolint:errorlint // the mark itself, which stands beside the fault
+			rest = append(rest, faults(part, diags)...)
+		}
+	}
+	return rest
 }

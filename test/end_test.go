@@ -86,6 +86,7 @@ func TestCoreKilledWhilePluginIsStopped(t *testing.T) {
 		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}
+		harness.Until(t, harness.AnswerLimit, "the plugin is stopped", func() bool { return harness.Stopped(pid) })
 	}
 	killCore(t, b)
 }

@@ -317,6 +317,11 @@ func TestReloadCommand(t *testing.T) {
 			t.Errorf("status %d, want 1; said, without %q:\n%s", status, want, said)
 		}
 	}
+	b.Write(echoFile("", echoRoute("/client", "    config {\n      errors = \"loud\"\n    }\n")) +
+		"plugin \"again\" {\n  type = \"ctproto\"\n" + echoRoute("/again", "    config {\n      tokn = payload.a\n    }\n") + "}\n")
+	if status, said = command(t, b, "reload"); status != 1 || !strings.Contains(said, `errors = "loud"`) || !strings.Contains(said, "tokn = payload.a") {
+		t.Errorf("faults of two plugins: status %d, said\n%s", status, said)
+	}
 	b.Write(echoFile("", echoRoute("/client", "    limits {\n      max_frame = \"1KiB\"\n    }\n")+echoRoute("/more", "")))
 	want := "~ plugin ctproto; new process, all sessions stay\n~ route ctproto:public:/client: limits\n+ route ctproto:public:/more\n"
 	if said := must(t, b, "reload"); said != want {

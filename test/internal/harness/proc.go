@@ -42,6 +42,16 @@ func processes() []process {
 	return list
 }
 
+// Stopped says whether a process has been stopped: a signal takes a moment on a busy machine.
+func Stopped(pid int) bool {
+	for _, p := range processes() {
+		if p.pid == pid {
+			return p.state == 'T'
+		}
+	}
+	return false
+}
+
 // withEnvironment lists live processes in whose environment a variable begins with the value.
 func withEnvironment(name, value string) []int {
 	var list []int
