@@ -258,7 +258,7 @@ func TestOneStalledOfAThousand(t *testing.T) {
 	publisher := harness.MustDialLines(t, b.URL("/lines"))
 	const chunks, chunk = 120, 50_000
 	var running, turn sync.WaitGroup // turn: a chunk that somebody waits for
-	for i, r := range all[1:] { // the first does not read
+	for i, r := range all[1:] {      // the first does not read
 		running.Go(func() {
 			for c := range chunks {
 				got, err := r.Read(harness.AnswerLimit)
