@@ -187,12 +187,42 @@ func TestPingFlood(t *testing.T) {
 	})
 }
 
+// limitedLines is the plugin lines with a limit.
+func limitedLines(limit string) string {
+	return strings.Replace(harness.LinesPlugin(""), "auth = auth.none\n", "auth = auth.none\n    limits {\n      "+limit+"\n    }\n", 1)
+}
+
+// A client that sends more than the rate of its route is read later, and loses nothing.
+func TestRateOfASession(t *testing.T) {
+	const frames, rate = 150, 100
+	b := harness.Start(t, harness.Config{File: limitedLines(fmt.Sprintf("rate = \"%d/s\"", rate))})
+	l := harness.MustDialLines(t, b.URL("/lines"))
+	began := time.Now()
+	for i := range frames {
+		if err := l.Send(fmt.Sprintf("ECHO %d", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range frames {
+		if got, err := l.Read(harness.AnswerLimit); err != nil || got != fmt.Sprint(i) {
+			t.Fatalf("answer %d: %q, %v", i, got, err)
+		}
+	}
+	// A second's frames at once, the others evenly; behind the last nothing is waited for.
+	least := (frames - rate - 1) * time.Second / rate
+	if took := time.Since(began); took < least {
+		t.Errorf("%d frames took %v, want at least %v", frames, took, least)
+	}
+	if got := metric(t, b, `bridge_listen_rate_limited_seconds_total{route="lines:public:/lines"}`); got < 0.9*least.Seconds() {
+		t.Errorf("%v s were waited for, want %v", got, least)
+	}
+}
+
 // A thousand clients that lose their connection and come back at once, again and again, to a route
 // that takes fewer: what it takes is served, the rest is told to come later.
 func TestReconnectStorm(t *testing.T) {
 	const seats = 300
-	file := strings.Replace(harness.LinesPlugin(""), "auth = auth.none\n", fmt.Sprintf("auth = auth.none\n    limits {\n      max_sessions = %d\n    }\n", seats), 1)
-	b := harness.Start(t, harness.Config{File: file})
+	b := harness.Start(t, harness.Config{File: limitedLines(fmt.Sprintf("max_sessions = %d", seats))})
 	neighbours := harness.StartNeighbours(t, b.URL("/lines"), good)
 	n := size(1000, 400)
 	for range 3 {

@@ -38,13 +38,16 @@ func (c *counter) Frame(s *session.Session, data []byte, _ bool) {
 func (c *counter) Eof(*session.Session)                       {}
 func (c *counter) Closed(*session.Session, int, string, bool) {}
 
+// paced has a rate that is never reached.
+var paced = &route.Entry{ID: "paced", Path: "/ws", WebSocket: true, Rate: route.Rate{Frames: 1e9, Per: time.Second}}
+
 func tapeConn(tb testing.TB, payload string) (*conn, *counter) {
 	tb.Helper()
 	srv := New(Config{Routes: new(atomic.Pointer[route.Table])}, nil)
-	c := newConn(srv, socket, &tape{bytes: clientFrame(final|opText, payload)})
+	c := newConn(srv, paced, &tape{bytes: clientFrame(final|opText, payload)})
 	c.state = listening
 	h := &counter{}
-	c.sess = session.New(1, &session.Info{}, c, h, session.NewLimits(session.Limits{}))
+	c.sess = session.New(1, &session.Info{}, c, h, session.NewLimits(session.Limits{Budget: session.NewBudget(1 << 30)}))
 	return c, h
 }
 

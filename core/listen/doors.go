@@ -92,5 +92,5 @@ func mostConnections() int {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil || l.Cur > 1<<30 {
 		return -1
 	}
-	return int(l.Cur / 10 * 9) //nolint:gosec // checked
+	return int(l.Cur / 10 * 9)
 }
