@@ -8,7 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/protocol-bridge/bridge/core" //nolint:depguard // a program that reads what core declares
+	"github.com/protocol-bridge/bridge/core"
 )
 
 // metricsPage is the second file, below the root of the module.
