@@ -32,6 +32,10 @@ var listenerSpec = &BlockSpec{
 			Name: "trusted_proxies", Type: "list of networks", Default: "none", Example: `["10.0.0.0/8"]`,
 			Doc: "proxies whose forwarding headers are believed; with them no request counts as local",
 		},
+		{
+			Name: "proxy_protocol", Type: "true or false", Default: "false", Example: "true",
+			Doc: "connections come from `trusted_proxies` alone, and each begins with a header of the PROXY protocol, version 1 or 2, that says for whom; needs `trusted_proxies`",
+		},
 		{Name: "framing", Type: `"lines"`, Default: "HTTP and WebSocket", Example: `"lines"`, Doc: "raw TCP, a frame a line: for exactly one route, with the path \"/\""},
 	},
 	Blocks: []*BlockSpec{tlsSpec},

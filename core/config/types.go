@@ -21,6 +21,7 @@ type Listener struct {
 	Origins []string
 	// TrustedProxies are the peers whose forwarding headers are believed.
 	TrustedProxies []netip.Prefix
+	ProxyProtocol  bool   // connections come from TrustedProxies alone, and begin with a header of theirs
 	Framing        string // empty: HTTP and WebSocket; "lines": raw TCP, a frame a line
 	TLS            *TLS   // nil: none
 	Range          hcl.Range

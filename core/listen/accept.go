@@ -20,6 +20,8 @@ type accepted struct {
 	hijacked bool        // fasthttp is through with it, but for the hijacker
 	eof      bool        // the client will send no more
 	busy     atomic.Bool // at a request, from its handler to the end of the response
+	secure   bool        // over TLS
+	named    net.Addr    // who the PROXY protocol says the peer is; nil: nobody
 }
 
 // Read implements net.Conn. It notes the end, since fasthttp reports a body that is cut off and one
@@ -75,14 +77,29 @@ func (s *Server) admit(nc net.Conn) {
 	s.open++
 	s.mu.Unlock()
 	go func() {
-		_ = s.http.ServeConn(a) // one client's fault
-		s.mu.Lock()
-		delete(s.plain, a)
-		s.mu.Unlock()
+		switch err := s.prepare(a); {
+		case err != nil:
+			s.log.Debug("connection refused", "remote_address", nc.RemoteAddr().String(), "err", err)
+			_ = a.Conn.Close()
+		case s.cfg.Lines:
+			s.forget(a)
+			s.serveLines(a)
+			return
+		default:
+			_ = s.http.ServeConn(a) // one client's fault
+		}
+		s.forget(a)
 		if !a.hijacked {
 			s.over()
 		}
 	}()
+}
+
+// forget is called when a connection is not to be closed by Stop any more.
+func (s *Server) forget(a *accepted) {
+	s.mu.Lock()
+	delete(s.plain, a)
+	s.mu.Unlock()
 }
 
 // over is called at the end of each connection.

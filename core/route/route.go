@@ -28,8 +28,8 @@ type Entry struct {
 	// more than that is streamed; negative is no bound.
 	MaxBody int64
 
-	// WebSocket and HTTP say what the route takes.
-	WebSocket, HTTP bool
+	// WebSocket, HTTP and TCP say what the route takes; TCP is for listeners of lines.
+	WebSocket, HTTP, TCP bool
 
 	// Handshake says that an auth backend is asked who the client is before the connection is taken.
 	Handshake bool
