@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -66,9 +67,10 @@ type bridge struct {
 }
 
 type listener struct {
-	cfg    *config.Listener
-	server *listen.Server
-	routes *atomic.Pointer[route.Table]
+	cfg         *config.Listener
+	server      *listen.Server
+	routes      *atomic.Pointer[route.Table]
+	certificate *tls.Certificate // nil: none
 }
 
 // ConfigError is a fault of the configuration that shows only once a plugin has described itself.
@@ -118,7 +120,7 @@ func Validate(ctx context.Context, cfg *config.Config, opt Options) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(b.tryPlugins(ctx)...)
+	return errors.Join(append(b.tryPlugins(ctx), checkCertificates(cfg))...)
 }
 
 // wait reloads when asked to, until ctx ends.

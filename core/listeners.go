@@ -21,7 +21,10 @@ import (
 func (b *bridge) startListeners() error {
 	var listeners []*listener
 	for _, lc := range b.cfg.Listeners {
-		l := b.newListener(lc)
+		l, err := b.newListener(lc)
+		if err != nil {
+			return err
+		}
 		listeners = append(listeners, l)
 	}
 	b.routesMu.Lock()
@@ -39,14 +42,19 @@ func (b *bridge) startListeners() error {
 	return nil
 }
 
-func (b *bridge) newListener(lc *config.Listener) *listener {
-	l := &listener{cfg: lc, routes: new(atomic.Pointer[route.Table])}
+func (b *bridge) newListener(lc *config.Listener) (*listener, error) {
+	shown, err := certificate(lc)
+	if err != nil {
+		return nil, err
+	}
+	l := &listener{cfg: lc, routes: new(atomic.Pointer[route.Table]), certificate: shown}
 	l.server = listen.New(listen.Config{
 		Name: lc.Name, Address: lc.Address, Routes: l.routes, Logger: b.log,
-		Origins: lc.Origins, TrustedProxies: lc.TrustedProxies,
+		Lines: lc.Framing == "lines", Certificate: shown,
+		Origins: lc.Origins, TrustedProxies: lc.TrustedProxies, ProxyProtocol: lc.ProxyProtocol,
 		MaxConnections: lc.MaxConnections, MaxPerAddress: lc.MaxPerAddress, Budget: b.limits.budget, Metrics: b.limits.listen,
 	}, opener{b.engine})
-	return l
+	return l, nil
 }
 
 // makeRoutesLocked makes the tables of all listeners from what is known of the plugins.
@@ -131,6 +139,7 @@ func setRole(e *route.Entry, role *pluginv1.Role) {
 	}
 	e.WebSocket = slices.Contains(role.GetTransports(), pluginv1.Transport_TRANSPORT_WEBSOCKET)
 	e.HTTP = slices.Contains(role.GetTransports(), pluginv1.Transport_TRANSPORT_HTTP)
+	e.TCP = slices.Contains(role.GetTransports(), pluginv1.Transport_TRANSPORT_TCP)
 }
 
 // opener is the engine as listeners see it.

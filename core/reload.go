@@ -115,10 +115,17 @@ func (r *reloading) listener(lc *config.Listener) (*listener, error) {
 			if err := listen.CheckOrigins(lc.Origins); err != nil {
 				return nil, fmt.Errorf("listener %q: %w", lc.Name, err)
 			}
-			return &listener{cfg: lc, server: l.server, routes: l.routes}, nil
+			shown, err := certificate(lc)
+			if err != nil {
+				return nil, err
+			}
+			return &listener{cfg: lc, server: l.server, routes: l.routes, certificate: shown}, nil
 		}
 	}
-	l := r.bridge.newListener(lc)
+	l, err := r.bridge.newListener(lc)
+	if err != nil {
+		return nil, err
+	}
 	if err := l.server.Listen(); err != nil {
 		return nil, err
 	}
@@ -273,6 +280,7 @@ func (r *reloading) swapRoutes() {
 				b.log.Error("origins are not changed", "listener", l.cfg.Name, "err", err)
 			}
 			l.server.SetLimits(l.cfg.MaxConnections, l.cfg.MaxPerAddress)
+			l.server.SetCertificate(l.certificate)
 			continue
 		}
 		go b.serve(l.cfg.Name, l.server.Serve)

@@ -2,6 +2,7 @@ package core
 
 import (
 	"bytes"
+	"crypto/tls"
 	"slices"
 
 	"github.com/protocol-bridge/bridge/core/admin"
@@ -21,7 +22,9 @@ type report struct {
 func (r *reloading) compare() *report {
 	rep := &report{closing: make(map[string]bool), gone: make(map[string]bool)}
 	old, cfg := r.bridge.cfg, r.cfg
-	diff(rep, "listener ", old.Listeners, cfg.Listeners, func(l *config.Listener) string { return l.Name }, differentListener)
+	diff(rep, "listener ", old.Listeners, cfg.Listeners, func(l *config.Listener) string { return l.Name }, func(a, b *config.Listener) []string {
+		return append(differentListener(a, b), only(!sameCertificate(shown(r.bridge.listeners, a), shown(r.listeners, b)), "certificate")...)
+	})
 	diff(rep, "upstream ", old.Upstreams, cfg.Upstreams, (*config.Upstream).Ref, func(a, b *config.Upstream) []string {
 		return only(!a.Same(b), "settings")
 	})
@@ -74,7 +77,19 @@ func differentListener(a, b *config.Listener) []string {
 	d = append(d, only(a.Address != b.Address, "address")...)
 	d = append(d, only(a.MaxConnections != b.MaxConnections || a.MaxPerAddress != b.MaxPerAddress, "limits")...)
 	d = append(d, only(!slices.Equal(a.Origins, b.Origins), "origins")...)
-	return append(d, only(!slices.Equal(a.TrustedProxies, b.TrustedProxies), "trusted_proxies")...)
+	d = append(d, only(!slices.Equal(a.TrustedProxies, b.TrustedProxies), "trusted_proxies")...)
+	d = append(d, only(a.ProxyProtocol != b.ProxyProtocol, "proxy_protocol")...)
+	return append(d, only(a.Framing != b.Framing, "framing")...)
+}
+
+// shown is the certificate of the listener of that block.
+func shown(listeners []*listener, of *config.Listener) *tls.Certificate {
+	for _, l := range listeners {
+		if l.cfg == of {
+			return l.certificate
+		}
+	}
+	return nil
 }
 
 func (r *reloading) reportPlugins(rep *report) {

@@ -101,14 +101,16 @@ func (c *Conn) Tune(variant string, variables map[string]int64) {
 	c.connection(wire.Command{Kind: wire.Tune, Cold: pb})
 }
 
-// Lines sets that a TCP session is cut into lines, as it is at first.
+// Lines sets that what a TCP session has not been given yet is cut into lines, as it is at first.
 func (c *Conn) Lines() {
 	c.needs("tcp")
 	c.connection(wire.Command{Kind: wire.Framing, Cold: &pluginv1.Framing{}})
 }
 
-// Raw sets that a TCP session's bytes come as they are read; after so many bytes they are lines
-// again, 0 means never.
+// Raw sets that what a TCP session has not been given yet comes in binary chunks as it is read; after
+// so many bytes there are lines again, 0 means never. It counts right behind the frame that led to it:
+// the next one is cut only when this step is applied and the calls that it makes are answered. On
+// other sessions it does nothing, as Lines.
 func (c *Conn) Raw(bytes uint64) {
 	c.needs("tcp")
 	c.connection(wire.Command{Kind: wire.Framing, Cold: &pluginv1.Framing{Raw: true, RawBytes: bytes}})

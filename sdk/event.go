@@ -19,13 +19,15 @@ type Opened struct {
 }
 
 // Frame is one WebSocket message, one line of a line listener, or one chunk of raw bytes or of a
-// streamed request body. Data is the plugin's until Step returns; copy what is kept.
+// streamed request body. A line comes without its end and is text, raw bytes are binary, at most 64 KiB.
+// Data is the plugin's until Step returns; copy what is kept.
 type Frame struct {
 	Data   []byte
 	Binary bool
 }
 
-// Eof says that the client will send nothing more, while it may still be written to.
+// Eof says that the client will send nothing more, while it may still be written to. A TCP session is
+// to be closed by the plugin then, once everything was answered.
 type Eof struct{}
 
 // Closed is the last event of a session.

@@ -25,9 +25,14 @@ func (d *decoder) listener(block *hcl.Block, addresses *taken) *Listener {
 	}
 	d.int(at["max_connections"], 1, mostSessions, &l.MaxConnections)
 	d.int(at["max_per_address"], 1, mostSessions, &l.MaxPerAddress)
+	d.bool(at["proxy_protocol"], &l.ProxyProtocol)
+	if l.ProxyProtocol && at["trusted_proxies"] == nil {
+		d.error(at["proxy_protocol"].NameRange, "PROXY protocol without proxies",
+			`With "proxy_protocol" only the proxies named in "trusted_proxies" can connect, and there are none. Example: trusted_proxies = ["10.0.0.0/8"]`)
+	}
 	if d.choice(at["framing"], []string{"lines"}, &l.Framing) {
 		for _, name := range []string{"origins", "trusted_proxies"} {
-			if at[name] != nil {
+			if at[name] != nil && (name == "origins" || !l.ProxyProtocol) {
 				d.error(at[name].NameRange, "Not for raw TCP", `A listener with framing = "lines" knows no HTTP headers, so %q would do nothing. Take it out.`, name)
 			}
 		}

@@ -68,8 +68,14 @@ func (d *decoder) clients(r *Route, role *pluginv1.Role) {
 	case r.AuthNone && handshake && r.Listener.exposed():
 		d.error(r.authAttr.Expr.Range(), "Open to everybody", `%s, and with auth.none whoever comes may use this route. Name an auth, such as auth.basic.ops, or put the route on a listener at loopback without trusted_proxies.`, r.Listener.reach())
 	}
-	if r.Listener.Framing == "lines" && !slices.Contains(role.GetTransports(), pluginv1.Transport_TRANSPORT_TCP) {
+	if r.Listener.Framing != "lines" {
+		return
+	}
+	if !slices.Contains(role.GetTransports(), pluginv1.Transport_TRANSPORT_TCP) {
 		d.error(r.Range, "No raw TCP", "The listener %q takes raw TCP, which the plugin does not serve here.", r.Listener.Name)
+	}
+	if handshake && r.Auth != nil {
+		d.error(r.Range, "No handshake on raw TCP", "The plugin has clients show who they are before the first message, which those of the listener %q cannot. Take \"auth\" out, or use a listener without framing.", r.Listener.Name)
 	}
 }
 

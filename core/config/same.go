@@ -68,9 +68,11 @@ func (a *Admin) Same(other *Admin) bool {
 }
 
 // SameSocket reports whether two blocks listen in the same way at the same address, under the same
-// name: what differs besides can change while connections live.
+// name: what differs besides can change while connections live. Certificates count by the names of
+// their files.
 func (l *Listener) SameSocket(other *Listener) bool {
-	return l.Name == other.Name && l.Address == other.Address && l.Framing == other.Framing && reflect.DeepEqual(l.TLS, other.TLS)
+	return l.Name == other.Name && l.Address == other.Address && l.Framing == other.Framing &&
+		l.ProxyProtocol == other.ProxyProtocol && reflect.DeepEqual(l.TLS, other.TLS)
 }
 
 // Same reports whether two blocks say the same, wherever they are written.

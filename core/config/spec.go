@@ -44,8 +44,6 @@ func Spec() *BlockSpec { return fileSpec }
 // later is what is decoded and checked, and then refused, since this version does nothing with it
 // yet: an attribute or a block, behind the type of the block that it stands in.
 var later = []string{
-	"listener.framing",
-	"listener.tls",
 	"route.push",
 	".cluster",
 }

@@ -37,6 +37,10 @@ var listenerSpec = &BlockSpec{
 			Name: "max_per_address", Type: "whole number", Default: "1000", Example: "5000",
 			Doc: "connections of one address, or of one network of 64 bits of IPv6; this machine and `trusted_proxies` are not counted",
 		},
+		{
+			Name: "proxy_protocol", Type: "true or false", Default: "false", Example: "true",
+			Doc: "connections come from `trusted_proxies` alone, and each begins with a header of the PROXY protocol, version 1 or 2, that says for whom; needs `trusted_proxies`",
+		},
 		{Name: "framing", Type: `"lines"`, Default: "HTTP and WebSocket", Example: `"lines"`, Doc: "raw TCP, a frame a line: for exactly one route, with the path \"/\""},
 	},
 	Blocks: []*BlockSpec{tlsSpec},

@@ -20,11 +20,13 @@ type accepted struct {
 	hijacked bool        // fasthttp is through with it, but for the hijacker
 	busy     atomic.Bool // at a request, from its handler to the end of the response
 
-	guard guard
-	begun uint64      // requests that reached the handler
-	fault *faultError // what the client sent is read no further
-	owed  int64       // what the budget counts of an answer that is being written
-	held  []byte      // came behind a head that asks for another protocol
+	guard  guard
+	begun  uint64      // requests that reached the handler
+	fault  *faultError // what the client sent is read no further
+	owed   int64       // what the budget counts of an answer that is being written
+	held   []byte      // came behind a head that asks for another protocol
+	secure bool        // over TLS
+	named  net.Addr    // who the PROXY protocol says the peer is; nil: nobody
 }
 
 // Read implements net.Conn. Nothing that the guard refuses goes on: a head with a fault is never
@@ -134,11 +136,19 @@ func (s *Server) admit(nc net.Conn) {
 	s.mu.Unlock()
 	s.meter.opened(1)
 	go func() {
-		_ = s.http.ServeConn(a) // one client's fault
-		s.settle(a)
-		s.mu.Lock()
-		delete(s.plain, a)
-		s.mu.Unlock()
+		switch err := s.prepare(a); {
+		case err != nil:
+			s.log.Debug("connection refused", "remote_address", nc.RemoteAddr().String(), "err", err)
+			_ = a.Conn.Close()
+		case s.cfg.Lines:
+			s.forget(a)
+			s.serveLines(a)
+			return
+		default:
+			_ = s.http.ServeConn(a) // one client's fault
+			s.settle(a)
+		}
+		s.forget(a)
 		if !a.hijacked {
 			s.over(nc)
 		}
@@ -149,6 +159,13 @@ func (s *Server) admit(nc net.Conn) {
 func (s *Server) settle(a *accepted) {
 	s.cfg.Budget.Give(a.owed)
 	a.owed = 0
+}
+
+// forget is called when a connection is not to be closed by Stop any more.
+func (s *Server) forget(a *accepted) {
+	s.mu.Lock()
+	delete(s.plain, a)
+	s.mu.Unlock()
 }
 
 // over is called at the end of each connection.

@@ -2,6 +2,7 @@ package listen
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"strconv"
 	"syscall"
@@ -104,8 +105,12 @@ func (l *lookout) stop() (gone bool) {
 	return l.gone
 }
 
-// rawConn is nil for what is no socket.
+// rawConn is nil for what is no socket. Under TLS it is good for peek alone.
 func rawConn(c net.Conn) syscall.RawConn {
+	secure, under := c.(*tls.Conn)
+	if under {
+		c = secure.NetConn()
+	}
 	sc, ok := c.(syscall.Conn)
 	if !ok {
 		return nil
@@ -113,6 +118,9 @@ func rawConn(c net.Conn) syscall.RawConn {
 	raw, err := sc.SyscallConn()
 	if err != nil {
 		return nil
+	}
+	if under {
+		return sealed{raw}
 	}
 	return raw
 }

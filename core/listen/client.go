@@ -17,16 +17,23 @@ type client struct {
 	host    []byte // what the client asked for, of the request's head
 }
 
+// peer is the other end of a connection, or whom the PROXY protocol named.
+func (a *accepted) peer() (ip netip.Addr, address string) {
+	switch addr := a.RemoteAddr().(type) {
+	case nil:
+		return netip.Addr{}, ""
+	case *net.TCPAddr:
+		return addr.AddrPort().Addr().Unmap().WithZone(""), addr.String()
+	default:
+		return netip.Addr{}, addr.String()
+	}
+}
+
 // client believes what trusted proxies say, and nobody else.
 func (s *Server) client(ctx *fasthttp.RequestCtx) client {
-	c := client{tls: ctx.IsTLS(), host: ctx.Request.Header.Host()}
-	switch a := ctx.Conn().RemoteAddr().(type) {
-	case nil:
-	case *net.TCPAddr:
-		c.peer, c.address = a.AddrPort().Addr().Unmap().WithZone(""), a.String()
-	default:
-		c.address = a.String()
-	}
+	from := ctx.Conn().(*accepted)
+	c := client{tls: from.secure, host: ctx.Request.Header.Host()}
+	c.peer, c.address = from.peer()
 	if c.proxy = s.trusts(c.peer); c.proxy {
 		s.believe(&c, &ctx.Request.Header)
 	}

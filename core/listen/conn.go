@@ -165,11 +165,14 @@ func (c *conn) over() {
 func (c *conn) Close() error { return c.net.Close() }
 
 func (s *Server) panicked(c *conn, p any) {
-	var id string
+	var id, route string
 	if c.sess != nil {
 		id = strconv.FormatUint(c.sess.ID, 10)
 	}
-	s.log.Error("session failed", "route", c.entry.ID, "session", id, "panic", p, "stack", string(debug.Stack()))
+	if c.entry != nil {
+		route = c.entry.ID
+	}
+	s.log.Error("session failed", "route", route, "session", id, "panic", p, "stack", string(debug.Stack()))
 	if c.sess != nil {
 		c.sess.CloseWith(session.CloseInternal)
 		return

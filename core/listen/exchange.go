@@ -248,6 +248,9 @@ func (x *exchange) wait(ready func() bool) bool {
 
 // peek waits for a byte, the end of the connection or its read deadline, without taking anything.
 func peek(raw syscall.RawConn) (gone, more bool) {
+	if s, ok := raw.(sealed); ok {
+		return s.peek(), false
+	}
 	var b [1]byte
 	err := raw.Read(func(fd uintptr) bool {
 		for {

@@ -2,6 +2,7 @@ package listen
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,11 +35,13 @@ type Config struct {
 	// PongTimeout is how long it may stay silent after one; 0 means 10 s. It ends with
 	// [session.CloseIdle].
 	PongTimeout time.Duration
-	// HandshakeTimeout bounds the head of a request, and the answer to an upgrade; 0 means 10 s.
+	// HandshakeTimeout bounds the head of a request, the answer to an upgrade, the PROXY protocol's
+	// header and the handshake of TLS; 0 means 10 s.
 	HandshakeTimeout time.Duration
-	// IdleTimeout is how long a connection may wait between requests; 0 means 60 s.
+	// IdleTimeout is how long a connection may wait between requests, and how long one of lines stays
+	// whose client will send no more and gets nothing; 0 means 60 s.
 	IdleTimeout time.Duration
-	// BodyTimeout bounds the wait for more of a request's body; 0 means 30 s.
+	// BodyTimeout bounds the wait for more of a request's body, or of a line; 0 means 30 s.
 	BodyTimeout time.Duration
 	// WriteTimeout bounds the wait of a response for a client that does not read; 0 means 30 s.
 	WriteTimeout time.Duration
@@ -54,6 +57,15 @@ type Config struct {
 	// TrustedProxies are the peers whose word counts about where a request comes from: the headers
 	// X-Forwarded-For, -Proto and -Host, or Forwarded where there is no X-Forwarded-For.
 	TrustedProxies []netip.Prefix
+	// Lines says that connections are sessions themselves, without HTTP, cut into lines: all of the
+	// route "/". Origins mean nothing then.
+	Lines bool
+	// Certificate is what clients are shown, who must then speak TLS; nil: they must not. It can be
+	// replaced with [Server.SetCertificate].
+	Certificate *tls.Certificate
+	// ProxyProtocol says that connections begin with a header of the PROXY protocol, version 1 or 2,
+	// before TLS. Only TrustedProxies may connect then, and whom they name counts as the peer.
+	ProxyProtocol bool
 	// MaxAdmissions is how many calls of [Opener.Admit] may be under way; more clients are answered
 	// 503. 0 means 10,000.
 	MaxAdmissions int
@@ -151,7 +163,9 @@ type Server struct {
 	began  time.Time
 
 	policy      atomic.Pointer[policy]
-	originFault error // joins what is wrong with the origins of Config
+	originFault error       // joins what is wrong with the origins of Config
+	tls         *tls.Config // nil: none
+	certificate atomic.Pointer[tls.Certificate]
 
 	life       context.Context //nolint:containedctx // ends with Stop, and what waits for an answer then
 	end        context.CancelFunc
@@ -183,6 +197,8 @@ func New(cfg Config, o Opener) *Server {
 	var policy *policy
 	policy, s.originFault = newPolicy(cfg.Origins, cfg.TrustedProxies)
 	s.policy.Store(policy)
+	s.SetCertificate(cfg.Certificate)
+	s.tls = s.tlsConfig()
 	s.http = &fasthttp.Server{
 		Handler:                      s.handle,
 		ErrorHandler:                 s.badRequest,

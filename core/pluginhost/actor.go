@@ -215,8 +215,11 @@ func sessionInfo(info *session.Info) *pluginv1.SessionInfo {
 		RemoteAddress: info.RemoteAddress, Method: info.Method, Path: info.Path, Query: info.Query,
 		Host: info.Host, Tls: info.TLS, Transport: pluginv1.Transport_TRANSPORT_WEBSOCKET,
 	}
-	if info.HTTP {
+	switch {
+	case info.HTTP:
 		p.Transport = pluginv1.Transport_TRANSPORT_HTTP
+	case info.TCP:
+		p.Transport = pluginv1.Transport_TRANSPORT_TCP
 	}
 	for _, h := range info.Headers {
 		p.Headers = append(p.Headers, &pluginv1.Entry{Key: h.Name, Value: []byte(h.Value)})

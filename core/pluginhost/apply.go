@@ -59,7 +59,7 @@ func (in *Instance) checkLocked(a *Actor, head *actor.Event, st *wire.Step) erro
 			return faultf("use only commands of the contract this core speaks", "unknown command in the step for event %d of actor %d", st.Seq, st.Actor)
 		case wire.PutState:
 			grown += len(c.Key) + len(c.Data) - a.cells.Lookup(c.Key)
-		case wire.Send, wire.Close, wire.Join, wire.Leave, wire.PutContext, wire.Tune, wire.Respond, wire.Claim:
+		case wire.Send, wire.Close, wire.Join, wire.Leave, wire.PutContext, wire.Tune, wire.Respond, wire.Claim, wire.Framing:
 			if a.session == nil && c.Session == 0 {
 				return faultf("name the session in commands of a named actor", "command %d without a session at actor %q", c.Kind, a.key)
 			}
@@ -73,8 +73,6 @@ func (in *Instance) checkLocked(a *Actor, head *actor.Event, st *wire.Step) erro
 			}
 		case wire.Push, wire.Consume:
 			return faultf("use queues only where ConfigureRequest.capabilities has \"queue\"", "queue command without the capability")
-		case wire.Framing:
-			return faultf("use Framing only where ConfigureRequest.capabilities has \"tcp\"", "framing command without the capability")
 		}
 	}
 	if limit := in.plugin.maxState; grown > 0 && a.cells.Size()+grown > limit {
@@ -146,6 +144,9 @@ func (in *Instance) perform(a *Actor, head *actor.Event, c *wire.Command, s *ses
 		s.SetTuning(tuning)
 	case wire.Respond:
 		respond(s, c.Cold.(*pluginv1.Respond))
+	case wire.Framing:
+		f := c.Cold.(*pluginv1.Framing)
+		s.SetFraming(f.GetRaw(), f.GetRawBytes())
 	case wire.Claim:
 		p.startClaim(a, s, head, index, c.Cold.(*pluginv1.Claim))
 	case wire.Release:

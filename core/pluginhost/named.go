@@ -13,6 +13,10 @@ func (in *Instance) bindLocked(a *Actor, key string) {
 	bound := actor.NewEvent(wire.Bound)
 	bound.Cold = &pluginv1.Bound{Snapshot: a.snapshotLocked()}
 	bound.From, bound.Time = a.id, p.cfg.Clock.Now().UnixMilli()
+	if a.session.Info.TCP { // as with Opened
+		bound.Source = a.session
+		a.session.Hold(0)
+	}
 
 	p.namedMu.Lock()
 	home := p.named[key]

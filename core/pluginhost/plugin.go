@@ -180,6 +180,10 @@ func (p *Plugin) OpenSession(info *session.Info, who *session.Admission, t sessi
 	s, a, channels := p.newSession(info, who, t, limits)
 	e := actor.NewEvent(wire.Opened)
 	e.Cold = &pluginv1.Opened{Snapshot: a.openingSnapshot(), Channels: channels}
+	if info.TCP { // the plugin may say at once how the first bytes are cut
+		e.Source = s
+		s.Hold(0)
+	}
 	a.post(e)
 	return s
 }

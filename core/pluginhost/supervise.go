@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/protocol-bridge/bridge/core/actor"
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
 )
@@ -257,6 +259,8 @@ func (p *Plugin) link(ctx context.Context, settings *Settings, proc Process, rol
 	if err != nil {
 		return nil, errors.Join(ErrConfig, err)
 	}
+	req = proto.CloneOf(req)
+	req.Capabilities = []string{"tcp"}
 	resp, err := proc.Configure(ctx, req)
 	if err != nil {
 		return nil, fmt.Errorf("configure: %w", died(proc, err))

@@ -37,8 +37,8 @@ type Entry struct {
 	// anew since; nil, or holding nil: this is the newest.
 	Newest *atomic.Pointer[Entry]
 
-	// WebSocket and HTTP say what the route takes.
-	WebSocket, HTTP bool
+	// WebSocket, HTTP and TCP say what the route takes; TCP is for listeners of lines.
+	WebSocket, HTTP, TCP bool
 
 	// Handshake says that an auth backend is asked who the client is before the connection is taken.
 	Handshake bool

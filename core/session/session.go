@@ -61,6 +61,7 @@ type Info struct {
 	Headers       []Header
 	TLS           bool
 	HTTP          bool // a plain request rather than a WebSocket
+	TCP           bool // neither, but lines or raw bytes; it has only a route, an address and TLS
 }
 
 // Header returns the first value of a header, named in lower case; "" when there is none.
@@ -135,7 +136,7 @@ var ErrClosed = errors.New("session is closed")
 var ErrSlowConsumer = errors.New("slow consumer")
 
 // Session is one client connection. Its methods are safe for concurrent use; Frame, Eof and
-// WaitReadable are for its one reader.
+// WaitReadable, or WaitSettled in its place, are for its one reader.
 type Session struct {
 	ID   uint64
 	Info *Info

@@ -49,15 +49,20 @@ func (s *Session) Readable() bool {
 
 // WaitReadable blocks until the session is readable; it returns false when it has ended.
 func (s *Session) WaitReadable() bool {
-	if s.Readable() {
+	if s.Readable() { // without a closure
 		return !s.ended.Load()
 	}
+	return s.wait(s.Readable)
+}
+
+// wait blocks until ready or the session's end, which makes it false.
+func (s *Session) wait(ready func() bool) bool {
 	w := &s.window
 	w.lock()
 	defer w.mu.Unlock()
 	w.waiting.Store(true)
 	defer w.waiting.Store(false)
-	for !s.Readable() && !s.ended.Load() {
+	for !ready() && !s.ended.Load() {
 		if s.limits.Budget.Full() {
 			w.wakeAfter(budgetTick) // nobody says when there is room
 		}

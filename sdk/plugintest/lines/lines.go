@@ -18,6 +18,12 @@
 //	HANG                never returns, until the link ends
 //	SLEEP ms            sleeps in the handler and answers "slept"
 //
+// On TCP there are two more, and an end of what the client sends is answered with "eof" and the end of
+// the session:
+//
+//	RAW n               takes n raw bytes, 0 for all that come, and answers "raw n checksum"
+//	BYTES n             answers n bytes without the end of a line
+//
 // An HTTP request is answered with method, path and body; below /stream each chunk of its body is
 // answered as it comes.
 package lines
@@ -41,7 +47,12 @@ type Config struct {
 }
 
 // State is the state of an actor.
-type State struct{ N int }
+type State struct {
+	N int
+	// Of raw bytes: how many are to come and have come, and the checksum of those.
+	Want, Got uint64 `json:",omitzero"`
+	Sum       uint32 `json:",omitzero"`
+}
 
 // Lines is the plugin.
 type Lines struct{ cfg Config }
@@ -92,8 +103,15 @@ func (p *Lines) Step(s *sdk.Session[State], ev sdk.Event) error {
 		}
 		s.Timer("idle", p.cfg.Idle)
 		s.State.N++
+		if e.Binary && s.Info().Transport == sdk.TCP {
+			took(s, e.Data)
+			return nil
+		}
 		return p.verb(s, e)
 	case sdk.Eof:
+		if s.Info().Transport == sdk.TCP {
+			ended(s)
+		}
 		if s.Info().Transport == sdk.HTTP {
 			s.Respond(sdk.Response{Body: fmt.Appendf(nil, "%d bytes", s.State.N)})
 		}
@@ -162,6 +180,8 @@ func (p *Lines) verb(s *sdk.Session[State], e sdk.Frame) error {
 			return sdk.Reject("not a number", sdk.KeepOpen)
 		}
 		s.Send(bytes.Repeat([]byte("x"), n))
+	case "RAW", "BYTES":
+		return rawVerb(s, string(verb), rest)
 	case "CLOSE":
 		code, reason, _ := strings.Cut(string(rest), " ")
 		n, err := strconv.Atoi(code)

@@ -1519,6 +1519,9 @@ func (*Forget) Descriptor() ([]byte, []int) {
 
 // Frame is one WebSocket message, one line of a line listener, or one chunk of raw bytes or of a
 // streamed request body.
+//
+// A line comes without its end, which is LF or CR LF; the last one of a connection may have none. It is
+// text: what is no UTF-8 in it was replaced by U+FFFD. Raw bytes are binary, at most 64 KiB a chunk.
 type Frame struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
@@ -1571,7 +1574,9 @@ func (x *Frame) GetBinary() bool {
 	return false
 }
 
-// Eof says that the client will send nothing more (a TCP half-close, the end of a request body).
+// Eof says that the client will send nothing more (a TCP half-close, the end of a request body). It may
+// still read. A TCP session is the plugin's to close then; the core does so after a minute without
+// anything written or in flight.
 type Eof struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -3111,7 +3116,8 @@ func (*Command_Push) isCommand_Kind() {}
 
 func (*Command_Consume) isCommand_Kind() {}
 
-// Send writes one frame to the session.
+// Send writes one frame to the session. On TCP a text frame is a line, whose LF is added; a binary one
+// is written as it is. Both may be sent whatever Framing says.
 type Send struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
@@ -3172,7 +3178,8 @@ func (x *Send) GetSettles() uint64 {
 	return 0
 }
 
-// Close closes the session once what was sent before is written.
+// Close closes the session once what was sent before is written. On TCP the client sees the end of the
+// stream; what it still sends is dropped.
 type Close struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Code          uint32                 `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"`    // 0 means 1000
@@ -4115,11 +4122,17 @@ func (x *Release) GetName() string {
 	return ""
 }
 
-// Framing sets how a TCP session is cut into frames. Needs the capability "tcp".
+// Framing sets how what a TCP session has not been given yet is cut into frames: lines at first. On
+// other sessions it does nothing. Needs the capability "tcp".
+//
+// It takes effect right behind the last frame that was handed over, whatever the client has sent
+// beyond it. So that this is the frame which led to it, a TCP session is given its next frame only
+// when its events before are acked and the calls that they made are answered: the step that handles
+// Opened, Bound, a Frame, or the last Answer of its calls sets the framing of the very next byte.
 type Framing struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Raw           bool                   `protobuf:"varint,1,opt,name=raw,proto3" json:"raw,omitempty"`                           // chunks as they come; else lines
-	RawBytes      uint64                 `protobuf:"varint,2,opt,name=raw_bytes,json=rawBytes,proto3" json:"raw_bytes,omitempty"` // back to lines after so many bytes; 0 means never
+	RawBytes      uint64                 `protobuf:"varint,2,opt,name=raw_bytes,json=rawBytes,proto3" json:"raw_bytes,omitempty"` // back to lines after so many raw bytes; 0 means never
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -1,0 +1,41 @@
+package core
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/protocol-bridge/bridge/core/config"
+)
+
+// certificate reads what a listener shows its clients; nil where it has no tls block.
+func certificate(lc *config.Listener) (*tls.Certificate, error) {
+	if lc.TLS == nil {
+		return nil, nil
+	}
+	c, err := tls.LoadX509KeyPair(lc.TLS.CertFile, lc.TLS.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("listener %q: certificate %s with the key %s: %w", lc.Name, lc.TLS.CertFile, lc.TLS.KeyFile, err)
+	}
+	return &c, nil
+}
+
+// checkCertificates joins what is wrong with those of all listeners.
+func checkCertificates(cfg *config.Config) error {
+	var faults []error
+	for _, lc := range cfg.Listeners {
+		_, err := certificate(lc)
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
+}
+
+// sameCertificate says whether two listeners show the same; nil is none.
+func sameCertificate(a, b *tls.Certificate) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return slices.EqualFunc(a.Certificate, b.Certificate, bytes.Equal)
+}
