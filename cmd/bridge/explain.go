@@ -49,6 +49,7 @@ func faults(err error) []error {
 
 // mend says what to do about a fault.
 func mend(err error) string {
+	_, certificate := errors.AsType[*core.CertificateError](err)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "Another process has the address: stop it, or change the address in bridge.hcl."
@@ -56,6 +57,8 @@ func mend(err error) string {
 		return "This machine does not have that address: change it in bridge.hcl."
 	case errors.Is(err, admin.ErrNotLoopback):
 		return `Write address = "127.0.0.1:6780" in the admin block of bridge.hcl.`
+	case certificate:
+		return "Check cert_file and key_file in the listener's tls block: both as PEM, and the key that of the first certificate."
 	case errors.Is(err, syscall.EACCES):
 		return "Take a port above 1023, or allow bridge the lower ones: setcap cap_net_bind_service=+ep on its file."
 	case errors.Is(err, fs.ErrNotExist):

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/protocol-bridge/bridge/core"
 	"github.com/protocol-bridge/bridge/core/admin"
 	"github.com/protocol-bridge/bridge/core/pluginhost"
 )
@@ -80,6 +81,11 @@ func TestExplain(t *testing.T) {
 		"open admin": {
 			admin.ErrNotLoopback,
 			"bridge: the admin address is open to other machines and has no auth; use 127.0.0.1\nWrite address = \"127.0.0.1:6780\" in the admin block of bridge.hcl.\n",
+		},
+		"certificate": {
+			&core.CertificateError{Listener: "public", CertFile: "c.pem", KeyFile: "k.pem", Err: fs.ErrPermission},
+			"bridge: listener \"public\": certificate cannot be used: c.pem with the key k.pem: permission denied\n" +
+				"Check cert_file and key_file in the listener's tls block: both as PEM, and the key that of the first certificate.\n",
 		},
 		"several": {
 			errors.Join(nil, errors.Join(pluginhost.ErrConfig, errors.New("one\nand more")), fmt.Errorf("two: %w", fs.ErrNotExist)),

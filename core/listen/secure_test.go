@@ -42,7 +42,7 @@ func newCertificate(tb testing.TB, serial int64) *tls.Certificate {
 
 // clientTLS takes whatever certificate it is shown: which one that was is compared by its number.
 func clientTLS() *tls.Config {
-	return &tls.Config{InsecureSkipVerify: true} //nolint:gosec // self-signed, of this test
+	return &tls.Config{InsecureSkipVerify: true}
 }
 
 // dialTLS connects and shakes hands.
