@@ -10,6 +10,19 @@ import (
 	"github.com/protocol-bridge/bridge/core/config"
 )
 
+// CertificateError is of a listener's tls block whose files are no certificate with its key.
+type CertificateError struct {
+	Listener, CertFile, KeyFile string
+	Err                         error
+}
+
+func (e *CertificateError) Error() string {
+	return fmt.Sprintf("listener %q: certificate cannot be used: %s with the key %s: %v", e.Listener, e.CertFile, e.KeyFile, e.Err)
+}
+
+// Unwrap returns what is wrong with the files.
+func (e *CertificateError) Unwrap() error { return e.Err }
+
 // certificate reads what a listener shows its clients; nil where it has no tls block.
 func certificate(lc *config.Listener) (*tls.Certificate, error) {
 	if lc.TLS == nil {
@@ -17,7 +30,7 @@ func certificate(lc *config.Listener) (*tls.Certificate, error) {
 	}
 	c, err := tls.LoadX509KeyPair(lc.TLS.CertFile, lc.TLS.KeyFile)
 	if err != nil {
-		return nil, fmt.Errorf("listener %q: certificate %s with the key %s: %w", lc.Name, lc.TLS.CertFile, lc.TLS.KeyFile, err)
+		return nil, &CertificateError{lc.Name, lc.TLS.CertFile, lc.TLS.KeyFile, err}
 	}
 	return &c, nil
 }

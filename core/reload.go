@@ -57,6 +57,13 @@ func fixed(old, cfg *config.Config) []string {
 	if !old.Admin.Same(cfg.Admin) {
 		names = append(names, "the admin block")
 	}
+	for _, a := range old.Listeners {
+		for _, b := range cfg.Listeners {
+			if a.Name == b.Name && a.Address == b.Address && !a.SameSocket(b) {
+				names = append(names, fmt.Sprintf("what listener %q speaks (framing, tls, proxy_protocol)", a.Name))
+			}
+		}
+	}
 	return names
 }
 

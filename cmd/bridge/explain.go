@@ -55,6 +55,7 @@ func mend(err error) string {
 		}
 		return "Let this user write there, or choose another data_dir in bridge.hcl."
 	}
+	_, certificate := errors.AsType[*core.CertificateError](err)
 	switch {
 	case errors.Is(err, admin.ErrSocketPath):
 		return "Choose a shorter data_dir in bridge.hcl, or start bridge in the folder of the file and name the file without one."
@@ -64,6 +65,8 @@ func mend(err error) string {
 		return "This machine does not have that address: change it in bridge.hcl."
 	case errors.Is(err, admin.ErrNotLoopback):
 		return `Write address = "127.0.0.1:6780" in the admin block of bridge.hcl.`
+	case certificate:
+		return "Check cert_file and key_file in the listener's tls block: both as PEM, and the key that of the first certificate."
 	case errors.Is(err, syscall.EACCES):
 		return "Take a port above 1023, or allow bridge the lower ones: setcap cap_net_bind_service=+ep on its file."
 	case errors.Is(err, fs.ErrNotExist):

@@ -95,6 +95,11 @@ func TestExplain(t *testing.T) {
 			admin.ErrNotLoopback,
 			"bridge: the admin address is open to other machines and has no auth; use 127.0.0.1\nWrite address = \"127.0.0.1:6780\" in the admin block of bridge.hcl.\n",
 		},
+		"certificate": {
+			&core.CertificateError{Listener: "public", CertFile: "c.pem", KeyFile: "k.pem", Err: fs.ErrPermission},
+			"bridge: listener \"public\": certificate cannot be used: c.pem with the key k.pem: permission denied\n" +
+				"Check cert_file and key_file in the listener's tls block: both as PEM, and the key that of the first certificate.\n",
+		},
 		"several": {
 			errors.Join(nil, errors.Join(pluginhost.ErrConfig, errors.New("one\nand more")), fmt.Errorf("two: %w", fs.ErrNotExist)),
 			"bridge: one and more\nRun bridge with --log-level debug to see what led to it.\n" +

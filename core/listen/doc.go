@@ -1,15 +1,18 @@
-// Package listen is where clients come in: it owns the addresses, the HTTP in front of every
-// connection, the WebSocket framing and the plain requests. It is the only user of fasthttp and
-// gorilla. What a client may do is decided elsewhere: a path leads to a [route.Entry], and an
-// [Opener] makes the [session.Session] behind it.
+// Package listen is where clients come in: it owns the addresses, TLS, the HTTP in front of every
+// connection, the WebSocket framing, the plain requests, and lines over TCP. It is the only user of
+// fasthttp and gorilla. What a client may do is decided elsewhere: a path leads to a [route.Entry],
+// and an [Opener] makes the [session.Session] behind it.
 //
 // The path through it:
 //
-//	accept → guard → fasthttp reads the head → Server.handle: route, handshake, client, origin, readiness,
-//	  Opener.Admit
-//	  ├─ WebSocket: gorilla answers 101 on the connection taken from fasthttp; Opener.Open;
-//	  │  conn.serve reads frames into Session.Frame and waits in Session.WaitReadable
-//	  └─ request: Opener.OpenRequest; exchange waits for the answer and writes it
+//	accept → prepare: the PROXY protocol's header, the handshake of TLS
+//	  ├─ a listener of lines: Opener.Open; lineConn.next reads frames into Session.Frame and waits
+//	  │  in Session.WaitSettled
+//	  └─ guard → fasthttp reads the head → Server.handle: route, handshake, client, origin,
+//	     readiness, Opener.Admit
+//	     ├─ WebSocket: gorilla answers 101 on the connection taken from fasthttp; Opener.Open;
+//	     │  conn.serve reads frames into Session.Frame and waits in Session.WaitReadable
+//	     └─ request: Opener.OpenRequest; exchange waits for the answer and writes it
 //
 // The guard reads along: a request that two readers could take for two different things is refused
 // before fasthttp sees the end of its head, and the connection ends.

@@ -223,7 +223,7 @@ func (c *lineConn) fill(isRaw bool) bool {
 	c.in.w += n
 	switch {
 	case n > 0 || err == nil:
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF) && !cutOff(c.net):
 		c.eof = true
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.sess.CloseWith(session.CloseIdle)
@@ -246,7 +246,7 @@ func (c *lineConn) drop() {
 	defer freeMessage(buf)
 	for !c.eof {
 		switch _, err := c.net.Read((*buf)[:cap(*buf)]); {
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, io.EOF) && !cutOff(c.net):
 			c.eof = true
 		case err != nil:
 			c.lost()

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"syscall"
 	"time"
@@ -73,7 +74,11 @@ func (s *Server) readProxy(a *accepted) error {
 }
 
 func (s *Server) handshake(a *accepted) error {
-	c := tls.Server(a.Conn, s.tls)
+	under := a.Conn
+	if tcp, ok := under.(*net.TCPConn); ok {
+		under = &beneath{TCPConn: tcp}
+	}
+	c := tls.Server(under, s.tls)
 	if err := c.HandshakeContext(s.life); err != nil {
 		return err
 	}
@@ -84,6 +89,33 @@ func (s *Server) handshake(a *accepted) error {
 	}
 	a.Conn, a.secure = c, true
 	return nil
+}
+
+// beneath is a socket under TLS. It notes its end: package tls reports one between two records in the
+// same way as the client's own word that it has said everything, and reads no further behind that.
+type beneath struct {
+	*net.TCPConn
+	ended bool // of the one that reads
+}
+
+// Read implements net.Conn.
+func (b *beneath) Read(p []byte) (int, error) {
+	n, err := b.TCPConn.Read(p)
+	if err == io.EOF { //nolint:errorlint // as io.Reader says
+		b.ended = true
+	}
+	return n, err
+}
+
+// cutOff says whether a connection that came to its end did so without the client's word, where TLS
+// has one: somebody else may have cut it.
+func cutOff(c net.Conn) bool {
+	secure, ok := c.(*tls.Conn)
+	if !ok {
+		return false
+	}
+	b, ok := secure.NetConn().(*beneath)
+	return ok && b.ended
 }
 
 // RemoteAddr implements net.Conn: whom the PROXY protocol named, else the other end.
