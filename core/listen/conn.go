@@ -149,8 +149,8 @@ func (c *conn) SetWriteDeadline(t time.Time) error {
 // CloseWrite implements [session.Transport]. The end of a WebSocket is its close frame; the
 // connection is left open for the client's, but where that could not be read any more.
 func (c *conn) CloseWrite() error {
-	if tcp, ok := c.net.(*net.TCPConn); ok && c.halfClosed.Load() {
-		return tcp.CloseWrite()
+	if half, ok := c.net.(interface{ CloseWrite() error }); ok && c.halfClosed.Load() {
+		return half.CloseWrite()
 	}
 	return nil
 }

@@ -102,6 +102,44 @@ func TestTLSWebSocket(t *testing.T) {
 	wantClose(t, ws, 4001, "bye")
 }
 
+// A client that breaks the protocol gets the close frame and then the end, without having to answer.
+func TestTLSWebSocketFault(t *testing.T) {
+	p := newPeer()
+	p.limits.CloseTimeout = time.Hour
+	f := start(t, p, Config{Certificate: newCertificate(t, 1)})
+	c, _ := f.dialTLS(t, clientTLS())
+	c.send(t, handshakeText)
+	c.head(t)
+	c.send(t, clientFrame(0xf1, "reserved bits"))
+	c.wantEnd(t, "\x88\x10\x03\xeaprotocol error")
+	_ = c.Close()
+	p.want(t, closedBy(session.CloseProtocol, false))
+}
+
+// A client that does not read is closed as one without TLS, and holds up nobody.
+func TestTLSSlowConsumer(t *testing.T) {
+	p := newPeer()
+	p.limits.OutboxBytes = 1 << 20
+	f := start(t, p, Config{Certificate: newCertificate(t, 1)})
+	c, _ := f.dialTLS(t, clientTLS())
+	c.send(t, handshakeText)
+	c.head(t)
+	s := p.session1(t)
+	part := make([]byte, 256<<10)
+	var err error
+	for i := 0; err == nil; i++ {
+		if i == 1000 {
+			t.Fatal("everything is taken for a client that reads nothing")
+		}
+		err = s.Offer(part, true)
+		s.Flush()
+	}
+	if !errors.Is(err, session.ErrSlowConsumer) {
+		t.Errorf("got %v", err)
+	}
+	p.want(t, closedBy(session.CloseSlowConsumer, false))
+}
+
 func TestTLSVersionsAndProtocols(t *testing.T) {
 	f := start(t, newPeer(), Config{Certificate: newCertificate(t, 1)})
 	for name, tt := range map[string]struct {

@@ -13,6 +13,7 @@ import (
 // got is written as a transcript has it, its mark included.
 type client struct {
 	name    string
+	tcp     bool             // what it sends is cut into lines or raw bytes
 	session *session.Session // set before ready is closed
 	ready   chan struct{}
 	changed func()

@@ -18,6 +18,7 @@
 //	! plugin {"greeting":"hi"}         likewise the plugin's
 //	! only child                       play it on these rungs only: memory, grpc, child
 //	! open b /path?query               connects a client; its first line does so by itself
+//	! tcp b                            connects a client by TCP: its text frames are lines, binary ones raw bytes
 //	! admit b {"user":"38"}            who the auth backend says that client is before it is there, see [Reply]
 //	! advance 3s                       lets the clock run, once everybody is at rest; "advance 3s now" at once
 //	! kill                             kills the plugin
@@ -27,12 +28,14 @@
 //	> text                             the client sends a text frame
 //	>b 00ff                            a binary one, in hex
 //	>x 1000 bye                        closes
+//	>e                                 says that it will send nothing more (TCP)
 //	>h content-type: text/plain        has a header in the request that follows
 //	>r POST /path body                 makes an HTTP request
 //	b> text                            another client
 //	< text                             the client gets a text frame
 //	<b 00ff                            a binary one
-//	<x 1008 Unauthorized               is closed
+//	<x 1008 Unauthorized               is closed; without a code by TCP
+//	<f raw 12                          what it sends is cut so from now on (TCP): "raw 0" to the end, "lines"
 //	<r 200 body                        gets a response; "200+" is its head with more to come, "+" more of
 //	                                   it, "." the last
 //

@@ -24,7 +24,7 @@ type transcript struct {
 	lines  []line
 }
 
-var lineForm = regexp.MustCompile(`^([A-Za-z0-9]*)(!|[<>][bxr]?|>h|@)(?: (.*))?$`)
+var lineForm = regexp.MustCompile(`^([A-Za-z0-9]*)(!|[<>][bxr]?|>[eh]|<f|@)(?: (.*))?$`)
 
 func readTranscript(file string, config Config) (*transcript, error) {
 	f, err := os.Open(file)

@@ -176,7 +176,14 @@ func (w *world) act(l *line) error {
 		return w.header(l)
 	}
 	c := w.client(l.who, "/")
+	if l.mark[0] == '>' {
+		if err := w.settle(c); err != nil {
+			return err
+		}
+	}
 	switch l.mark {
+	case ">e":
+		c.endInput()
 	case ">":
 		c.frame([]byte(l.rest), false)
 	case ">b":
@@ -220,6 +227,8 @@ func (w *world) direct(l *line) error {
 			path = "/"
 		}
 		w.client(name, path)
+	case "tcp":
+		return w.connectTCP(rest)
 	case "admit":
 		return w.admit(rest)
 	case "rest":
