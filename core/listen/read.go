@@ -13,16 +13,17 @@ import (
 
 // The bits of a frame's first two bytes (RFC 6455, 5.2).
 const (
-	final    = 0x80
-	reserved = 0x70
-	opMask   = 0x0F
-	masked   = 0x80
-	opMore   = 0x0 // the next part of a message
-	opText   = 0x1
-	opBinary = 0x2
-	opClose  = 0x8
-	opPing   = 0x9
-	opPong   = 0xA
+	final      = 0x80
+	reserved   = 0x70
+	compressed = 0x40 // RSV1, where permessage-deflate was agreed on (RFC 7692, 6)
+	opMask     = 0x0F
+	masked     = 0x80
+	opMore     = 0x0 // the next part of a message
+	opText     = 0x1
+	opBinary   = 0x2
+	opClose    = 0x8
+	opPing     = 0x9
+	opPong     = 0xA
 )
 
 // serve reads until the connection is over. Whatever a connection needs to go on is in c, so that
@@ -77,7 +78,7 @@ func (c *conn) take() bool {
 		return c.refuse(*why)
 	case f.op >= opClose:
 		return c.takeControl(f)
-	case !f.final || f.op == opMore:
+	case !f.final || f.op == opMore || f.packed:
 		return c.takeFragment(f)
 	case uint64(f.head)+f.size > readBuffer:
 		return c.takeLong(f)
@@ -97,10 +98,11 @@ func (c *conn) take() bool {
 
 // frame is what stands in front of a frame's payload.
 type frame struct {
-	op    byte
-	final bool
-	head  int // bytes of it, the mask included
-	size  uint64
+	op     byte
+	final  bool
+	packed bool // it begins a compressed message
+	head   int  // bytes of it, the mask included
+	size   uint64
 }
 
 // frameHead reads what stands in front of a payload, up to the mask; why is what is wrong with it.
@@ -110,7 +112,13 @@ func (c *conn) frameHead() (f frame, why *session.CloseCode, err error) {
 		return f, nil, err
 	}
 	f = frame{op: h[0] & opMask, final: h[0]&final != 0, head: 6, size: uint64(h[1] &^ masked)}
-	if h[0]&reserved != 0 || h[1]&masked == 0 || !c.fits(f) {
+	if h[0]&reserved != 0 {
+		f.packed = c.deflates && h[0]&reserved == compressed && (f.op == opText || f.op == opBinary)
+		if !f.packed {
+			return f, &session.CloseProtocol, nil
+		}
+	}
+	if h[1]&masked == 0 || !c.fits(f) {
 		return f, &session.CloseProtocol, nil
 	}
 	if f.size >= short {
@@ -152,11 +160,14 @@ func (c *conn) fits(f frame) bool {
 
 // withinLimit says whether the message has a size that the route takes, with that frame.
 func (c *conn) withinLimit(f frame) bool {
-	isBinary, so := f.op == opBinary, uint64(0)
+	isBinary, packed, so := f.op == opBinary, f.packed, uint64(0)
 	if f.op == opMore {
-		isBinary, so = c.isBinary, uint64(len(*c.message))
+		isBinary, packed, so = c.isBinary, c.packed, uint64(len(*c.message))
 	}
 	limit := c.limit(isBinary)
+	if packed {
+		limit = packedSize(limit)
+	}
 	return limit <= 0 || so+f.size <= uint64(limit)
 }
 
@@ -173,10 +184,11 @@ func (c *conn) takeLong(f frame) bool {
 	return c.deliver(*buf, f.op == opBinary)
 }
 
-// takeFragment reads a part of a message, and hands the message on behind the last one.
+// takeFragment reads a part of a message, or a compressed one, and hands the message on behind the
+// last one.
 func (c *conn) takeFragment(f frame) bool {
 	if f.op != opMore {
-		c.message, c.isBinary = messages.Get().(*[]byte), f.op == opBinary
+		c.message, c.isBinary, c.packed = messages.Get().(*[]byte), f.op == opBinary, f.packed
 		*c.message = (*c.message)[:0]
 	}
 	if err := c.payload(c.message, f); err != nil {
@@ -188,8 +200,11 @@ func (c *conn) takeFragment(f frame) bool {
 	}
 	whole := c.message
 	c.message = nil
-	c.sess.Reading(0)
 	defer freeMessage(whole)
+	if c.packed {
+		return c.deliverPacked(whole)
+	}
+	c.sess.Reading(0)
 	return c.deliver(*whole, c.isBinary)
 }
 

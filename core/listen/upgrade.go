@@ -140,8 +140,13 @@ func (hs *handshake) do(ctx *fasthttp.RequestCtx, c *conn) error {
 			hs.request.Header[name] = append(hs.request.Header[name], string(v))
 		}
 	}
+	var answer http.Header
+	if c.srv.compression.Load() {
+		answer = acceptDeflate(ctx.Request.Header.PeekAll("Sec-WebSocket-Extensions"))
+		c.deflates = answer != nil
+	}
 	hs.upgrader.HandshakeTimeout = c.srv.cfg.HandshakeTimeout
-	_, err := hs.upgrader.Upgrade(hs, &hs.request, nil)
+	_, err := hs.upgrader.Upgrade(hs, &hs.request, answer)
 	hs.ctx, hs.conn = nil, nil
 	return err
 }
