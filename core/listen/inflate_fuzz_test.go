@@ -21,7 +21,7 @@ func clientFrames(text string, each func(at int, first byte, payload string) boo
 			return
 		}
 		payload := []byte(text[at+head : min(at+head+n, len(text))])
-		unmask(payload, [4]byte([]byte(text[at+head-4 : at+head])))
+		unmask(payload, [4]byte([]byte(text[at+head-4:at+head])))
 		if !each(at, text[at], string(payload)) {
 			return
 		}

@@ -78,7 +78,7 @@ func (c *conn) take() bool {
 		return c.refuse(*why)
 	case f.op >= opClose:
 		return c.takeControl(f)
-	case !f.final || f.op == opMore || f.packed:
+	case f.flags != final || f.op == opMore:
 		return c.takeFragment(f)
 	case uint64(f.head)+f.size > readBuffer:
 		return c.takeLong(f)
@@ -96,14 +96,17 @@ func (c *conn) take() bool {
 	return ok
 }
 
-// frame is what stands in front of a frame's payload.
+// frame is what stands in front of a frame's payload. A fifth field would keep it out of registers.
 type frame struct {
-	op     byte
-	final  bool
-	packed bool // it begins a compressed message
-	head   int  // bytes of it, the mask included
-	size   uint64
+	op    byte
+	flags byte // final, and compressed where it begins such a message
+	head  int  // bytes of it, the mask included
+	size  uint64
 }
+
+func (f frame) final() bool { return f.flags&final != 0 }
+
+func (f frame) packed() bool { return f.flags&compressed != 0 }
 
 // frameHead reads what stands in front of a payload, up to the mask; why is what is wrong with it.
 func (c *conn) frameHead() (f frame, why *session.CloseCode, err error) {
@@ -111,14 +114,8 @@ func (c *conn) frameHead() (f frame, why *session.CloseCode, err error) {
 	if err != nil {
 		return f, nil, err
 	}
-	f = frame{op: h[0] & opMask, final: h[0]&final != 0, head: 6, size: uint64(h[1] &^ masked)}
-	if h[0]&reserved != 0 {
-		f.packed = c.deflates && h[0]&reserved == compressed && (f.op == opText || f.op == opBinary)
-		if !f.packed {
-			return f, &session.CloseProtocol, nil
-		}
-	}
-	if h[1]&masked == 0 || !c.fits(f) {
+	f = frame{op: h[0] & opMask, flags: h[0] & (final | reserved), head: 6, size: uint64(h[1] &^ masked)}
+	if h[0]&reserved != 0 && !c.mayPack(f) || h[1]&masked == 0 || !c.fits(f) {
 		return f, &session.CloseProtocol, nil
 	}
 	if f.size >= short {
@@ -145,6 +142,12 @@ func (c *conn) frameHead() (f frame, why *session.CloseCode, err error) {
 // short is the first length that has bytes of its own.
 const short = 126
 
+// mayPack says whether a frame with reserved bits is the first of a compressed message, on a
+// connection that may have such (RFC 7692, 6.1).
+func (c *conn) mayPack(f frame) bool {
+	return c.deflates && f.flags&reserved == compressed && (f.op == opText || f.op == opBinary)
+}
+
 // fits says whether such a frame may come here (RFC 6455, 5.4 and 5.5).
 func (c *conn) fits(f frame) bool {
 	switch f.op {
@@ -153,14 +156,14 @@ func (c *conn) fits(f frame) bool {
 	case opText, opBinary:
 		return c.message == nil
 	case opClose, opPing, opPong:
-		return f.final && f.size < short
+		return f.final() && f.size < short
 	}
 	return false
 }
 
 // withinLimit says whether the message has a size that the route takes, with that frame.
 func (c *conn) withinLimit(f frame) bool {
-	isBinary, packed, so := f.op == opBinary, f.packed, uint64(0)
+	isBinary, packed, so := f.op == opBinary, f.packed(), uint64(0)
 	if f.op == opMore {
 		isBinary, packed, so = c.isBinary, c.packed, uint64(len(*c.message))
 	}
@@ -188,14 +191,14 @@ func (c *conn) takeLong(f frame) bool {
 // last one.
 func (c *conn) takeFragment(f frame) bool {
 	if f.op != opMore {
-		c.message, c.isBinary, c.packed = messages.Get().(*[]byte), f.op == opBinary, f.packed
+		c.message, c.isBinary, c.packed = messages.Get().(*[]byte), f.op == opBinary, f.packed()
 		*c.message = (*c.message)[:0]
 	}
 	if err := c.payload(c.message, f); err != nil {
 		c.lost()
 		return false
 	}
-	if !f.final {
+	if !f.final() {
 		return c.ready()
 	}
 	whole := c.message
@@ -271,7 +274,7 @@ func (c *conn) payload(buf *[]byte, f frame) error {
 		}
 		b = b[:len(b)+len(part)]
 		left -= uint64(len(part))
-		if left > 0 || !f.final {
+		if left > 0 || !f.final() {
 			c.sess.Reading(len(b))
 		}
 	}
