@@ -77,10 +77,15 @@ func (c *conn) AppendFrame(dst, data []byte, isBinary bool) []byte {
 	if isBinary {
 		op = final | opBinary
 	}
-	if c.deflates && len(data) >= leastDeflated {
+	switch n := len(data); {
+	case n < short:
+		dst = append(dst, op, byte(n))
+	case c.deflates && n >= leastDeflated:
 		return c.srv.packer.appendFrame(dst, data, op)
+	default:
+		dst = appendHead(dst, op, n)
 	}
-	return append(appendHead(dst, op, len(data)), data...)
+	return append(dst, data...)
 }
 
 // AppendClose implements [session.Transport].
