@@ -237,6 +237,33 @@ func packedConn(tb testing.TB, limit int64) *conn {
 	return c
 }
 
+// TestCompressionDoesNotAllocate: on a connection that compresses neither what is plain nor what is
+// compressed costs memory, in either direction.
+func TestCompressionDoesNotAllocate(t *testing.T) {
+	if raceEnabled {
+		t.Skip("pools drop things at random")
+	}
+	text := speech(4096)
+	for name, frame := range map[string]string{
+		"plain": clientFrame(wholeText, text), "compressed": clientFrame(packedText, deflated(t, text, 1)),
+		"in fragments": clientFrame(packedPart, deflated(t, text, 1)) + clientFrame(final, ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := packedConn(t, 1<<20)
+			c.net.(*tape).bytes = frame
+			said, out := []byte(text), make([]byte, 0, 8192)
+			if n := testing.AllocsPerRun(1000, func() {
+				if !c.next() {
+					t.Fatal("no frame")
+				}
+				out = c.AppendFrame(out[:0], said, false)
+			}); n != 0 {
+				t.Errorf("%v allocations a frame", n)
+			}
+		})
+	}
+}
+
 func BenchmarkCompressed(b *testing.B) {
 	for name, size := range map[string]int{"1024": 1 << 10, "32768": 32 << 10} {
 		text := speech(size)

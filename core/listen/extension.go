@@ -2,7 +2,6 @@ package listen
 
 import (
 	"bytes"
-	"net/http"
 	"strconv"
 	"strings"
 )
@@ -25,18 +24,15 @@ type param struct {
 }
 
 // acceptDeflate takes the first offer of permessage-deflate that can be kept (RFC 7692, 7.1), and
-// returns the header of the answer; nil where there is none. Neither side may then keep a window from
-// message to message, so an idle connection holds none.
-//
-// It is under the name as the RFC writes it: gorilla refuses one that is spelt as Go spells it, since
-// it would answer by itself, without all parameters.
-func acceptDeflate(fields [][]byte) http.Header {
+// returns the value of the answer's header; empty where there is none. Neither side may then keep a
+// window from message to message, so an idle connection holds none.
+func acceptDeflate(fields [][]byte) string {
 	for _, e := range parseExtensions(string(bytes.Join(fields, []byte(", ")))) {
 		if answer := e.answer(); answer != "" {
-			return http.Header{"Sec-WebSocket-Extensions": {answer}}
+			return answer
 		}
 	}
-	return nil
+	return ""
 }
 
 // answer says how an offer is accepted; empty: it is declined.
@@ -45,7 +41,7 @@ func (e *extension) answer() string {
 		return ""
 	}
 	const accepted = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
-	answer := accepted
+	ofWindow := ""
 	for i, p := range e.params {
 		for _, before := range e.params[:i] {
 			if before.name == p.name {
@@ -61,13 +57,13 @@ func (e *extension) answer() string {
 		case "server_max_window_bits":
 			// compress/flate knows one window; a smaller one cannot be promised.
 			fits = p.value == strconv.Itoa(windowBits)
-			answer += "; server_max_window_bits=" + p.value
+			ofWindow = "; server_max_window_bits=" + p.value
 		}
 		if !fits {
 			return ""
 		}
 	}
-	return answer
+	return accepted + ofWindow
 }
 
 // validWindow says whether a value is a number from 8 to 15 without leading zeros.

@@ -142,8 +142,12 @@ func (hs *handshake) do(ctx *fasthttp.RequestCtx, c *conn) error {
 	}
 	var answer http.Header
 	if c.srv.compression.Load() {
-		answer = acceptDeflate(ctx.Request.Header.PeekAll("Sec-WebSocket-Extensions"))
-		c.deflates = answer != nil
+		accepted := acceptDeflate(ctx.Request.Header.PeekAll("Sec-WebSocket-Extensions"))
+		if c.deflates = accepted != ""; c.deflates {
+			// In the RFC's spelling: gorilla refuses Go's, since it would answer by itself, without all
+			// parameters.
+			answer = http.Header{"Sec-WebSocket-Extensions": {accepted}}
+		}
 	}
 	hs.upgrader.HandshakeTimeout = c.srv.cfg.HandshakeTimeout
 	_, err := hs.upgrader.Upgrade(hs, &hs.request, answer)
