@@ -122,3 +122,26 @@ func offering(offer string) string {
 	}
 	return strings.TrimSuffix(handshakeText, "\r\n") + "Sec-WebSocket-Extensions: " + offer + "\r\n\r\n"
 }
+
+// FuzzDeflateOffers: of any bytes, what is accepted was offered, and the answer is one that could be
+// offered in its turn.
+func FuzzDeflateOffers(f *testing.F) {
+	for _, offer := range []string{
+		"permessage-deflate", "permessage-deflate; client_max_window_bits, x", `a; b="\c", permessage-deflate;server_max_window_bits=15`,
+		`permessage-deflate; client_max_window_bits="1`, ",,;", "permessage-deflate; x=\"\\",
+	} {
+		f.Add(offer)
+	}
+	f.Fuzz(func(t *testing.T, offer string) {
+		answer := acceptDeflate([][]byte{[]byte(offer)})
+		if answer == "" {
+			return
+		}
+		if !strings.Contains(strings.ToLower(offer), "permessage-deflate") {
+			t.Errorf("%q is answered with %q", offer, answer)
+		}
+		if again := acceptDeflate([][]byte{[]byte(answer)}); again != answer {
+			t.Errorf("%q is answered with %q", answer, again)
+		}
+	})
+}
