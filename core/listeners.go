@@ -51,7 +51,7 @@ func (b *bridge) newListener(lc *config.Listener) (*listener, error) {
 	l.server = listen.New(listen.Config{
 		Name: lc.Name, Address: lc.Address, Routes: l.routes, Logger: b.log,
 		Lines: lc.Framing == "lines", Certificate: shown,
-		Origins: lc.Origins, TrustedProxies: lc.TrustedProxies, ProxyProtocol: lc.ProxyProtocol,
+		Origins: lc.Origins, TrustedProxies: lc.TrustedProxies, ProxyProtocol: lc.ProxyProtocol, Compression: lc.Compression,
 		MaxConnections: lc.MaxConnections, MaxPerAddress: lc.MaxPerAddress, Budget: b.limits.budget, Metrics: b.limits.listen,
 	}, opener{b.engine})
 	return l, nil

@@ -288,6 +288,7 @@ func (r *reloading) swapRoutes() {
 			}
 			l.server.SetLimits(l.cfg.MaxConnections, l.cfg.MaxPerAddress)
 			l.server.SetCertificate(l.certificate)
+			l.server.SetCompression(l.cfg.Compression)
 			continue
 		}
 		go b.serve(l.cfg.Name, l.server.Serve)

@@ -78,6 +78,7 @@ func differentListener(a, b *config.Listener) []string {
 	d = append(d, only(a.MaxConnections != b.MaxConnections || a.MaxPerAddress != b.MaxPerAddress, "limits")...)
 	d = append(d, only(!slices.Equal(a.Origins, b.Origins), "origins")...)
 	d = append(d, only(!slices.Equal(a.TrustedProxies, b.TrustedProxies), "trusted_proxies")...)
+	d = append(d, only(a.Compression != b.Compression, "compression")...)
 	d = append(d, only(a.ProxyProtocol != b.ProxyProtocol, "proxy_protocol")...)
 	return append(d, only(a.Framing != b.Framing, "framing")...)
 }

@@ -337,3 +337,37 @@ func TestReloadCommand(t *testing.T) {
 		t.Errorf("nothing runs: status %d, %q", status, said)
 	}
 }
+
+// TestReloadCompression: who connects from then on may compress, or may not; who is there stays.
+func TestReloadCompression(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	free := ln.Addr().String()
+	_ = ln.Close()
+	file := func(on bool) string {
+		return echoFile(fmt.Sprintf("listener \"second\" {\n  address     = %q\n  compression = %v\n}\n", free, on),
+			echoRoute("/second", "    listener = listener.second\n"))
+	}
+	b := harness.Start(t, harness.Config{File: file(false)})
+	dialer := websocket.Dialer{EnableCompression: true}
+	for i, on := range []bool{false, true, false} {
+		if i > 0 {
+			lines, ok := b.Reload(file(on))
+			if !ok {
+				t.Fatal(lines)
+			}
+			wantLines(t, lines, "~ listener second: compression")
+		}
+		ws, res, err := dialer.Dial("ws://"+free+"/second", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		defer ws.Close()
+		if got := res.Header.Get("Sec-WebSocket-Extensions") != ""; got != on {
+			t.Errorf("compression = %v is answered with %v", on, res.Header)
+		}
+	}
+}

@@ -66,6 +66,8 @@ func upstream(t *testing.T, c *config.Config, ref string) *config.Upstream {
 
 func TestFullListeners(t *testing.T) {
 	c := full(t)
+	equal(t, "compression", c.Listeners[0].Compression, true)
+	equal(t, "compression by default", c.Listeners[1].Compression, false)
 	equal(t, "origins", c.Listeners[0].Origins, []string{"https://app.example", "https://*.example.com", "http://[::1]:3000"})
 	equal(t, "trusted proxies", c.Listeners[2].TrustedProxies, []netip.Prefix{
 		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("fd00::/8"),

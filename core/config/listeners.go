@@ -30,9 +30,10 @@ func (d *decoder) listener(block *hcl.Block, addresses *taken) *Listener {
 		d.error(at["proxy_protocol"].NameRange, "PROXY protocol without proxies",
 			`With "proxy_protocol" only the proxies named in "trusted_proxies" can connect, and there are none. Example: trusted_proxies = ["10.0.0.0/8"]`)
 	}
+	d.bool(at["compression"], &l.Compression)
 	if d.choice(at["framing"], []string{"lines"}, &l.Framing) {
-		for _, name := range []string{"origins", "trusted_proxies"} {
-			if at[name] != nil && (name == "origins" || !l.ProxyProtocol) {
+		for _, name := range []string{"origins", "trusted_proxies", "compression"} {
+			if at[name] != nil && (name != "trusted_proxies" || !l.ProxyProtocol) {
 				d.error(at[name].NameRange, "Not for raw TCP", `A listener with framing = "lines" knows no HTTP headers, so %q would do nothing. Take it out.`, name)
 			}
 		}

@@ -41,6 +41,10 @@ var listenerSpec = &BlockSpec{
 			Name: "proxy_protocol", Type: "true or false", Default: "false", Example: "true",
 			Doc: "connections come from `trusted_proxies` alone, and each begins with a header of the PROXY protocol, version 1 or 2, that says for whom; needs `trusted_proxies`",
 		},
+		{
+			Name: "compression", Type: "true or false", Default: "false", Example: "true",
+			Doc: "WebSocket messages may be compressed (permessage-deflate), where the client offers it: saves bandwidth, costs processor time. Not for messages that carry a secret beside what a stranger chose, whose length would tell of it",
+		},
 		{Name: "framing", Type: `"lines"`, Default: "HTTP and WebSocket", Example: `"lines"`, Doc: "raw TCP, a frame a line: for exactly one route, with the path \"/\""},
 	},
 	Blocks: []*BlockSpec{tlsSpec},

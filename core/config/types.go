@@ -24,6 +24,7 @@ type Listener struct {
 	MaxConnections int    // 0: what the process may have
 	MaxPerAddress  int    // 0: 1,000
 	ProxyProtocol  bool   // connections come from TrustedProxies alone, and begin with a header of theirs
+	Compression    bool   // WebSockets may compress messages, where clients offer it
 	Framing        string // empty: HTTP and WebSocket; "lines": raw TCP, a frame a line
 	TLS            *TLS   // nil: none
 	Range          hcl.Range

@@ -2,7 +2,6 @@ package listen
 
 import (
 	"bufio"
-	"encoding/binary"
 	"errors"
 	"net"
 	"runtime/debug"
@@ -32,6 +31,8 @@ type conn struct {
 	state    readState
 	message  *[]byte       // what there is of a message in fragments; nil: none has begun
 	isBinary bool          // the message
+	packed   bool          // the message: it is compressed
+	deflates bool          // messages may be compressed, both ways; does not change
 	due      time.Duration // what the route's rate allows for is used up to then
 
 	more       bool // the last read left something, as far as one can tell
@@ -77,13 +78,12 @@ func (c *conn) AppendFrame(dst, data []byte, isBinary bool) []byte {
 		op = final | opBinary
 	}
 	switch n := len(data); {
-	case n < 126:
+	case n < short:
 		dst = append(dst, op, byte(n))
-	case n <= 0xffff:
-		dst = append(dst, op, 126, byte(n>>8), byte(n))
+	case c.deflates && n >= leastDeflated:
+		return c.srv.packer.appendFrame(dst, data, op)
 	default:
-		dst = append(dst, op, 127)
-		dst = binary.BigEndian.AppendUint64(dst, uint64(n))
+		dst = appendHead(dst, op, n)
 	}
 	return append(dst, data...)
 }

@@ -25,6 +25,6 @@
 // A connection that became a WebSocket is no more known to fasthttp: its deadlines, its pings and
 // its end are this package's, the registry of sessions is the core's.
 //
-// gorilla does the handshake, and no more. Frames are read from the buffer of the connection, whole
+// gorilla does the handshake, and no more; compression is agreed on and done here. Frames are read from the buffer of the connection, whole
 // ones without allocating; whatever goes out goes through the session's outbox.
 package listen

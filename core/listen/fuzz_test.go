@@ -76,13 +76,13 @@ func (s *story) Closed(_ *session.Session, code int, reason string, _ bool) {
 }
 
 // ours reads the bytes with this package.
-func ours(t *testing.T, e *route.Entry, text string, pieces []byte) *story {
+func ours(t *testing.T, e *route.Entry, text string, pieces []byte, compression bool) *story {
 	t.Helper()
-	srv := New(Config{Routes: new(atomic.Pointer[route.Table])}, nil)
+	srv := New(Config{Routes: new(atomic.Pointer[route.Table]), Compression: compression}, nil)
 	srv.doors.open = 1
 	c := newConn(srv, e, &script{bytes: text, pieces: pieces})
 	var ctx fasthttp.RequestCtx
-	for _, h := range [][2]string{{"Connection", "Upgrade"}, {"Upgrade", "websocket"}, {"Sec-WebSocket-Version", "13"}, {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}} {
+	for _, h := range [][2]string{{"Connection", "Upgrade"}, {"Upgrade", "websocket"}, {"Sec-WebSocket-Version", "13"}, {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}, {"Sec-WebSocket-Extensions", "permessage-deflate"}} {
 		ctx.Request.Header.Set(h[0], h[1])
 	}
 	if err := handshakes.Get().(*handshake).do(&ctx, c); err != nil {
@@ -111,14 +111,15 @@ func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 }
 
 // gorillas reads the bytes with gorilla alone.
-func gorillas(t *testing.T, limit int64, text string) *story {
+func gorillas(t *testing.T, limit int64, text string, compression bool) *story {
 	t.Helper()
 	conn := &script{bytes: text}
 	req := &http.Request{Method: http.MethodGet, Header: http.Header{
 		"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
 		"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="},
+		"Sec-Websocket-Extensions": {"permessage-deflate"},
 	}}
-	ws, err := new(websocket.Upgrader).Upgrade(hijacker{conn: conn}, req, nil)
+	ws, err := (&websocket.Upgrader{EnableCompression: compression}).Upgrade(hijacker{conn: conn}, req, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,13 +196,13 @@ func FuzzFrames(f *testing.F) {
 	entry := &route.Entry{ID: "fuzz", Path: "/ws", WebSocket: true, MaxFrame: 1000}
 	f.Fuzz(func(t *testing.T, text string, pieces []byte) {
 		if at := lenient(text); at < len(text) {
-			if got := ours(t, entry, text, pieces); got.code == 1006 || got.code == 1000 {
+			if got := ours(t, entry, text, pieces, false); got.code == 1006 || got.code == 1000 {
 				t.Errorf("%q: got %q %d", text, got.frames, got.code)
 			}
 			text = text[:at]
 		}
-		want := gorillas(t, 1000, text)
-		got := ours(t, entry, text, pieces)
+		want := gorillas(t, 1000, text, false)
+		got := ours(t, entry, text, pieces, false)
 		if got.code == 1007 && want.code == 1002 && got.reason == "invalid UTF-8" {
 			want.code, want.reason = 1007, got.reason // a close's reason
 		}

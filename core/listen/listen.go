@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -60,6 +61,9 @@ type Config struct {
 	// Lines says that connections are sessions themselves, without HTTP, cut into lines: all of the
 	// route "/". Origins mean nothing then.
 	Lines bool
+	// Compression says that WebSockets may compress messages (permessage-deflate, RFC 7692), where their
+	// clients offer it. It can be replaced with [Server.SetCompression].
+	Compression bool
 	// Certificate is what clients are shown, who must then speak TLS; nil: they must not. It can be
 	// replaced with [Server.SetCertificate].
 	Certificate *tls.Certificate
@@ -163,6 +167,8 @@ type Server struct {
 	began  time.Time
 
 	policy      atomic.Pointer[policy]
+	compression atomic.Bool // for connections to come
+	packer      packer
 	originFault error       // joins what is wrong with the origins of Config
 	tls         *tls.Config // nil: none
 	certificate atomic.Pointer[tls.Certificate]
@@ -193,6 +199,8 @@ func New(cfg Config, o Opener) *Server {
 		doors:  doors{most: cfg.MaxConnections, mostOf: cfg.MaxPerAddress},
 		done:   make(chan struct{}),
 	}
+	s.compression.Store(cfg.Compression)
+	s.packer.seed = maphash.MakeSeed()
 	s.life, s.end = context.WithCancel(context.Background())
 	var policy *policy
 	policy, s.originFault = newPolicy(cfg.Origins, cfg.TrustedProxies)

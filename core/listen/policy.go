@@ -42,6 +42,9 @@ func (s *Server) SetPolicy(origins []string, trusted []netip.Prefix) error {
 	return err
 }
 
+// SetCompression replaces [Config.Compression] for connections to come.
+func (s *Server) SetCompression(on bool) { s.compression.Store(on) }
+
 // SetLimits replaces [Config.MaxConnections] and [Config.MaxPerAddress] for connections to come.
 func (s *Server) SetLimits(connections, perAddress int) {
 	c := Config{MaxConnections: connections, MaxPerAddress: perAddress}.withDefaults()

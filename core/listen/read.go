@@ -13,16 +13,17 @@ import (
 
 // The bits of a frame's first two bytes (RFC 6455, 5.2).
 const (
-	final    = 0x80
-	reserved = 0x70
-	opMask   = 0x0F
-	masked   = 0x80
-	opMore   = 0x0 // the next part of a message
-	opText   = 0x1
-	opBinary = 0x2
-	opClose  = 0x8
-	opPing   = 0x9
-	opPong   = 0xA
+	final      = 0x80
+	reserved   = 0x70
+	compressed = 0x40 // RSV1, where permessage-deflate was agreed on (RFC 7692, 6)
+	opMask     = 0x0F
+	masked     = 0x80
+	opMore     = 0x0 // the next part of a message
+	opText     = 0x1
+	opBinary   = 0x2
+	opClose    = 0x8
+	opPing     = 0x9
+	opPong     = 0xA
 )
 
 // serve reads until the connection is over. Whatever a connection needs to go on is in c, so that
@@ -77,7 +78,7 @@ func (c *conn) take() bool {
 		return c.refuse(*why)
 	case f.op >= opClose:
 		return c.takeControl(f)
-	case !f.final || f.op == opMore:
+	case f.flags != final || f.op == opMore:
 		return c.takeFragment(f)
 	case uint64(f.head)+f.size > readBuffer:
 		return c.takeLong(f)
@@ -95,13 +96,17 @@ func (c *conn) take() bool {
 	return ok
 }
 
-// frame is what stands in front of a frame's payload.
+// frame is what stands in front of a frame's payload. A fifth field would keep it out of registers.
 type frame struct {
 	op    byte
-	final bool
-	head  int // bytes of it, the mask included
+	flags byte // final, and compressed where it begins such a message
+	head  int  // bytes of it, the mask included
 	size  uint64
 }
+
+func (f frame) final() bool { return f.flags&final != 0 }
+
+func (f frame) packed() bool { return f.flags&compressed != 0 }
 
 // frameHead reads what stands in front of a payload, up to the mask; why is what is wrong with it.
 func (c *conn) frameHead() (f frame, why *session.CloseCode, err error) {
@@ -109,8 +114,8 @@ func (c *conn) frameHead() (f frame, why *session.CloseCode, err error) {
 	if err != nil {
 		return f, nil, err
 	}
-	f = frame{op: h[0] & opMask, final: h[0]&final != 0, head: 6, size: uint64(h[1] &^ masked)}
-	if h[0]&reserved != 0 || h[1]&masked == 0 || !c.fits(f) {
+	f = frame{op: h[0] & opMask, flags: h[0] & (final | reserved), head: 6, size: uint64(h[1] &^ masked)}
+	if h[0]&reserved != 0 && !c.mayPack(f) || h[1]&masked == 0 || !c.fits(f) {
 		return f, &session.CloseProtocol, nil
 	}
 	if f.size >= short {
@@ -137,6 +142,12 @@ func (c *conn) frameHead() (f frame, why *session.CloseCode, err error) {
 // short is the first length that has bytes of its own.
 const short = 126
 
+// mayPack says whether a frame with reserved bits is the first of a compressed message, on a
+// connection that may have such (RFC 7692, 6.1).
+func (c *conn) mayPack(f frame) bool {
+	return c.deflates && f.flags&reserved == compressed && (f.op == opText || f.op == opBinary)
+}
+
 // fits says whether such a frame may come here (RFC 6455, 5.4 and 5.5).
 func (c *conn) fits(f frame) bool {
 	switch f.op {
@@ -145,18 +156,21 @@ func (c *conn) fits(f frame) bool {
 	case opText, opBinary:
 		return c.message == nil
 	case opClose, opPing, opPong:
-		return f.final && f.size < short
+		return f.final() && f.size < short
 	}
 	return false
 }
 
 // withinLimit says whether the message has a size that the route takes, with that frame.
 func (c *conn) withinLimit(f frame) bool {
-	isBinary, so := f.op == opBinary, uint64(0)
+	isBinary, packed, so := f.op == opBinary, f.packed(), uint64(0)
 	if f.op == opMore {
-		isBinary, so = c.isBinary, uint64(len(*c.message))
+		isBinary, packed, so = c.isBinary, c.packed, uint64(len(*c.message))
 	}
 	limit := c.limit(isBinary)
+	if packed {
+		limit = packedSize(limit)
+	}
 	return limit <= 0 || so+f.size <= uint64(limit)
 }
 
@@ -173,23 +187,27 @@ func (c *conn) takeLong(f frame) bool {
 	return c.deliver(*buf, f.op == opBinary)
 }
 
-// takeFragment reads a part of a message, and hands the message on behind the last one.
+// takeFragment reads a part of a message, or a compressed one, and hands the message on behind the
+// last one.
 func (c *conn) takeFragment(f frame) bool {
 	if f.op != opMore {
-		c.message, c.isBinary = messages.Get().(*[]byte), f.op == opBinary
+		c.message, c.isBinary, c.packed = messages.Get().(*[]byte), f.op == opBinary, f.packed()
 		*c.message = (*c.message)[:0]
 	}
 	if err := c.payload(c.message, f); err != nil {
 		c.lost()
 		return false
 	}
-	if !f.final {
+	if !f.final() {
 		return c.ready()
 	}
 	whole := c.message
 	c.message = nil
-	c.sess.Reading(0)
 	defer freeMessage(whole)
+	if c.packed {
+		return c.deliverPacked(whole)
+	}
+	c.sess.Reading(0)
 	return c.deliver(*whole, c.isBinary)
 }
 
@@ -256,7 +274,7 @@ func (c *conn) payload(buf *[]byte, f frame) error {
 		}
 		b = b[:len(b)+len(part)]
 		left -= uint64(len(part))
-		if left > 0 || !f.final {
+		if left > 0 || !f.final() {
 			c.sess.Reading(len(b))
 		}
 	}

@@ -140,8 +140,17 @@ func (hs *handshake) do(ctx *fasthttp.RequestCtx, c *conn) error {
 			hs.request.Header[name] = append(hs.request.Header[name], string(v))
 		}
 	}
+	var answer http.Header
+	if c.srv.compression.Load() {
+		accepted := acceptDeflate(ctx.Request.Header.PeekAll("Sec-WebSocket-Extensions"))
+		if c.deflates = accepted != ""; c.deflates {
+			// In the RFC's spelling: gorilla refuses Go's, since it would answer by itself, without all
+			// parameters.
+			answer = http.Header{"Sec-WebSocket-Extensions": {accepted}}
+		}
+	}
 	hs.upgrader.HandshakeTimeout = c.srv.cfg.HandshakeTimeout
-	_, err := hs.upgrader.Upgrade(hs, &hs.request, nil)
+	_, err := hs.upgrader.Upgrade(hs, &hs.request, answer)
 	hs.ctx, hs.conn = nil, nil
 	return err
 }

@@ -16,7 +16,7 @@ type CloseCode struct {
 var (
 	CloseNormal       = CloseCode{1000, "", false, "the plugin closed without a code"}
 	CloseGoingAway    = CloseCode{1001, "going away", true, "the node shuts down"}
-	CloseProtocol     = CloseCode{1002, "protocol error", false, "a frame that breaks RFC 6455"}
+	CloseProtocol     = CloseCode{1002, "protocol error", false, "a frame that breaks RFC 6455, or RFC 7692"}
 	CloseInvalidText  = CloseCode{1007, "invalid UTF-8", false, "a text frame that is not UTF-8"}
 	CloseTooLarge     = CloseCode{1009, "frame too large", false, "a frame above the route's limit"}
 	CloseInternal     = CloseCode{1011, "internal error", true, "the plugin failed at one of the session's own events"}

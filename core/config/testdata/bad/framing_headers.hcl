@@ -3,6 +3,7 @@ listener "legacy" {
   framing         = "lines"
   origins         = ["https://app.example"]
   trusted_proxies = ["10.0.0.0/8"]
+  compression     = true
 }
 plugin "ctproto" {
   route "/" {

@@ -1,9 +1,10 @@
 data_dir = "data" # embedded stores: queues, chat database, files; locked by one process
 
 listener "public" {
-  address = "127.0.0.1:6789"
-  default = true # routes that name no listener
-  origins = ["https://app.example", "https://*.Example.com:443", "http://[::1]:3000"]
+  address     = "127.0.0.1:6789"
+  default     = true # routes that name no listener
+  origins     = ["https://app.example", "https://*.Example.com:443", "http://[::1]:3000"]
+  compression = true
 }
 listener "internal" { # for back-ends: APIs and control
   address = "127.0.0.1:6781"
