@@ -83,8 +83,8 @@ func (a *accepted) bodyEnded() error {
 // What a client still sends behind a fault, or of a body that nobody wants, is read for a while: a
 // connection that is closed over unread bytes is reset, and the answer lost.
 const (
-	lingerTime  = 500 * time.Millisecond
-	lingerBytes = 256 << 10
+	lingerTime  = time.Second
+	lingerBytes = 16 << 20
 )
 
 func (a *accepted) linger() {
