@@ -367,8 +367,7 @@ func (b *bridge) askReload(ctx context.Context) (admin.Reloaded, error) {
 // faultText is an error as people read it: faults of the configuration with lines of the file, as they
 // are shown at a start, and behind them all else, a line each.
 func faultText(err error) string {
-	var diags config.Diagnostics
-	rest := faults(err, &diags)
+	diags, rest := Faults(err)
 	var text strings.Builder
 	_, _ = diags.WriteTo(&text) // a Builder takes everything
 	for _, fault := range rest {
@@ -377,8 +376,14 @@ func faultText(err error) string {
 	return strings.TrimSpace(text.String())
 }
 
-// faults takes apart what errors.Join put together: it appends those of the configuration to diags, and
-// returns the others.
+// Faults takes apart an error of [Run], [Validate] or a reload: into the faults of the configuration,
+// which are never nil and may be none, and all others.
+func Faults(err error) (*config.Diagnostics, []error) {
+	var diags config.Diagnostics
+	rest := faults(err, &diags)
+	return &diags, rest
+}
+
 func faults(err error, diags *config.Diagnostics) (rest []error) {
 	if bad, ok := err.(*ConfigError); ok { //nolint:errorlint // what it is wrapped in is looked at below
 		diags.Append(bad.Diagnostics)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/protocol-bridge/bridge/core"
 	"github.com/protocol-bridge/bridge/core/admin"
-	"github.com/protocol-bridge/bridge/core/config"
 	"github.com/protocol-bridge/bridge/core/pluginhost"
 )
 
@@ -20,31 +19,12 @@ func explain(w io.Writer, err error) error {
 	if err == nil {
 		return nil
 	}
-	var diags config.Diagnostics
-	for _, fault := range faults(err) {
-		if bad, ok := errors.AsType[*core.ConfigError](fault); ok {
-			diags.Append(bad.Diagnostics)
-			continue
-		}
+	diags, rest := core.Faults(err)
+	for _, fault := range rest {
 		fmt.Fprintf(w, "bridge: %s\n%s\n", strings.ReplaceAll(fault.Error(), "\n", " "), mend(fault))
 	}
 	_, _ = diags.WriteTo(w)
 	return exitError(exitFailure)
-}
-
-// faults takes apart what errors.Join put together.
-func faults(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []error{err}
-	}
-	var list []error
-	for _, part := range joined.Unwrap() {
-		if part != pluginhost.ErrConfig { //nolint:errorlint // the mark itself, which stands beside the fault
-			list = append(list, faults(part)...)
-		}
-	}
-	return list
 }
 
 // mend says what to do about a fault.
