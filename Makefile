@@ -37,13 +37,17 @@ unit: build ## check the systemd unit
 	sed 's|/usr/bin/bridge|$(abspath bridge)|' packaging/bridge.service >"$$dir/bridge.service"; \
 	systemd-analyze verify --man=no --recursive-errors=no "$$dir/bridge.service"
 
+.PHONY: image
+image: ## build the container image and see that it runs (ENGINE=podman or docker)
+	packaging/try-image
+
 .PHONY: test
 test: ## run the tests
 	$(GO) test -timeout $(TIMEOUT) ./...
 
 .PHONY: race
-race: ## run the tests in random order with the race detector
-	$(GO) test -race -shuffle=on -timeout $(TIMEOUT) ./...
+race: ## run the tests in random order with the race detector, stories in their short form: it makes clients slow
+	$(GO) test -race -short -shuffle=on -timeout $(TIMEOUT) ./...
 
 .PHONY: short
 short: ## run the tests that take no time

@@ -3,15 +3,22 @@
 
 data_dir = "data" # embedded stores and the control socket, beside this file
 
-# Clients connect here: ws://127.0.0.1:6789/client
+# Clients connect here: CTProto's to ws://127.0.0.1:6789/client, Logux' to ws://127.0.0.1:6789/
 listener "public" {
   address = "127.0.0.1:6789"
   default = true # for routes that name no listener
 }
 
-# Your back-end connects here: http://127.0.0.1:6781/ctproto/v1/updates
+# Your back-end connects here: http://127.0.0.1:6781/ctproto/v1/updates, and for Logux
+# http://127.0.0.1:6781/
 listener "internal" {
   address = "127.0.0.1:6781"
+}
+
+# Raw TCP, a frame a line: for clients of the original chat
+listener "legacy" {
+  address = "127.0.0.1:7000"
+  framing = "lines"
 }
 
 # For you: /health, /ready, /metrics and the API
@@ -59,5 +66,59 @@ plugin "ctproto" {
     role     = "api"
     auth     = auth.basic.ops
     listener = listener.internal
+  }
+}
+
+# Clients that speak no protocol: what they send goes to a queue, and your back-end consumes it, sends to
+# single clients and publishes to channels, over HTTP and WebSocket.
+plugin "mesh" {
+  config {
+    topic_size = 2000 # messages that may wait
+    max_topics = 100
+  }
+  route "/v1/" { # beyond loopback: listener = listener.internal
+    also = ["/ws/v1", "/version"]
+    role = "api"
+    auth = auth.basic.ops
+  }
+  route "/mesh" {
+    role = "client"
+    auth = auth.none # everyone
+    config {
+      topic = "inbox"
+    }
+  }
+}
+
+# Rooms to talk in, with accounts of their own: ws://127.0.0.1:6789/chat
+plugin "chat" {
+  config {
+    database = "sqlite:chat.db" # in data_dir; or postgres://…
+    signup   = true
+  }
+  route "/chat" {}
+  route "/" { # the form of the original's clients
+    listener = listener.legacy
+  }
+}
+
+plugin "logux" {
+  route "/*" { # what no other route takes
+    role     = "server"
+    auth     = auth.static.dev
+    upstream = upstream.dev.echo
+    channels = ["user/${user.id}"]
+
+    config {
+      env = "development" # clients take ws:// only then; "production" behind TLS
+    }
+  }
+  route "/" { # actions for clients, from your back-end
+    role     = "control"
+    listener = listener.internal
+
+    config {
+      control_secret = "only-on-this-machine" # or env("LOGUX_CONTROL_SECRET")
+    }
   }
 }

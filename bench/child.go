@@ -45,7 +45,10 @@ func newChild(binary string, args ...string) *exec.Cmd {
 // start starts a role that prints its address once it serves.
 func start(args ...string) (*server, error) { return startChild(newChild(self, args...)) }
 
-func startChild(cmd *exec.Cmd) (*server, error) {
+func startChild(cmd *exec.Cmd) (*server, error) { return startWith(cmd, "") }
+
+// startWith starts a child that is told something first, unless that is empty.
+func startWith(cmd *exec.Cmd, first string) (*server, error) {
 	s := &server{cmd: cmd}
 	var err error
 	if s.in, err = s.cmd.StdinPipe(); err != nil {
@@ -60,6 +63,11 @@ func startChild(cmd *exec.Cmd) (*server, error) {
 	}
 	s.out = bufio.NewReader(out)
 	s.pids = []int{s.cmd.Process.Pid}
+	if first != "" {
+		if _, err := fmt.Fprintln(s.in, first); err != nil {
+			return nil, errors.Join(err, s.stop())
+		}
+	}
 	if s.address, err = s.out.ReadString('\n'); err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", cmd.Args[1], err), s.stop())
 	}
@@ -91,11 +99,16 @@ func (s *server) ask(what string, answer any) error {
 	return json.Unmarshal(line, answer)
 }
 
+// startTime is how long the processes of a core may take to be there.
+const startTime = 10 * time.Second
+
 // coreOf says how a core is started.
 type coreOf struct {
 	binary string   // a build of this command
 	env    []string // besides that of this process
 	args   []string // for the role
+	tls    bool     // clients must speak it
+	spare  bool     // each plugin has a second process ready
 }
 
 // start starts a core with this in its configuration, and its plugin.
@@ -105,7 +118,12 @@ func (c coreOf) start(hcl string) (*server, error) {
 		return nil, err
 	}
 	file := filepath.Join(dir, "bridge.hcl")
-	if err := os.WriteFile(file, []byte(listener+hcl), 0o600); err != nil {
+	before := listener
+	if c.tls {
+		before = tlsListener
+		err = writeCertificate(dir)
+	}
+	if err = errors.Join(err, os.WriteFile(file, []byte(before+hcl), 0o600)); err != nil {
 		return nil, err
 	}
 	cmd := newChild(c.binary, append([]string{"core", "-config", file}, c.args...)...)
@@ -115,9 +133,17 @@ func (c coreOf) start(hcl string) (*server, error) {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	s.dir = dir
+	want := 1
+	if c.spare {
+		want = 2
+	}
 	plugins := process.Children(s.pids[0])
-	if len(plugins) != 1 {
-		return nil, errors.Join(fmt.Errorf("the core has %d plugin processes, not one", len(plugins)), s.stop())
+	for deadline := time.Now().Add(startTime); c.spare && len(plugins) < want && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+		plugins = process.Children(s.pids[0])
+	}
+	if len(plugins) != want {
+		return nil, errors.Join(fmt.Errorf("the core has %d plugin processes, not %d", len(plugins), want), s.stop())
 	}
 	s.pids = append(s.pids, plugins...)
 	return s, nil
@@ -147,6 +173,15 @@ listener "public" {
   address = "127.0.0.1:0"
 }
 `
+	tlsListener = `
+listener "public" {
+  address = "127.0.0.1:0"
+  tls {
+    cert_file = "cert.pem"
+    key_file  = "key.pem"
+  }
+}
+`
 	echoHCL = `
 plugin "echo" {
   route "/echo" {
@@ -167,13 +202,27 @@ plugin "ctproto" {
   }
 }
 `
+	// claimsHCL is with tokens that say more of a client.
+	claimsHCL = `
+auth "jwt" "dev" {
+  secret = "` + tokenSecret + `"
+}
+upstream "dev" "echo" {}
+plugin "ctproto" {
+  route "/client" {
+    auth     = auth.jwt.dev
+    upstream = upstream.dev.echo
+    channels = ["user/${user.id}"]
+  }
+}
+`
 	proxyHCL = `
 auth "static" "dev" {
   tokens = { good-token = "38" }
 }
 upstream "logux" "app" {
   url    = "http://%s/logux"
-  secret = "only-for-measuring"
+  secret = "` + backendSecret + `"
 }
 plugin "ctproto" {
   route "/client" {

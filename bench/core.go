@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -19,8 +20,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/protocol-bridge/bridge/bench/echoplugin"
+	"github.com/protocol-bridge/bridge/bench/queueplugin"
 	"github.com/protocol-bridge/bridge/core"
 	"github.com/protocol-bridge/bridge/core/config"
+	"github.com/protocol-bridge/bridge/internal/footprint"
 	"github.com/protocol-bridge/bridge/plugins"
 	"github.com/protocol-bridge/bridge/sdk"
 )
@@ -32,6 +35,7 @@ func runCore(args []string) error {
 	file := flags.String("config", "", "configuration file")
 	profile := flags.String("cpuprofile", "", "file for the command profile")
 	pluginProfile := flags.String("pluginprofile", "", "likewise, of the plugin")
+	heap := flags.String("heapprofile", "", "file for the command heap, and with "+pluginSuffix+" that of the plugin")
 	allocations := flags.Bool("allocations", false, "record every allocation")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -39,27 +43,29 @@ func runCore(args []string) error {
 	if *allocations {
 		runtime.MemProfileRate = 1
 	}
+	recordHeap(*heap)
 	cfg, diags := config.Load(*file)
 	if diags.HasErrors() {
 		return diags
 	}
+	footprint.Core()
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	go func() {
 		defer stop()
-		obey(*profile)
+		obey(*profile, *heap)
 	}()
 	return core.Run(ctx, cfg, core.Options{
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})), Version: "bench",
 		Builtin: func(typ string) ([]string, bool) {
-			return []string{self, "plugin", typ, *pluginProfile}, true
+			return []string{self, "plugin", typ, *pluginProfile, *heap}, true
 		},
 		Started: func(addresses map[string]string) { fmt.Println(addresses["public"]) },
 	})
 }
 
 // obey does what lines on stdin say and answers each with a line of JSON.
-func obey(profile string) {
+func obey(profile, heap string) {
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
 		var answer any
@@ -69,7 +75,9 @@ func obey(profile string) {
 		case "profiled":
 			pprof.StopCPUProfile()
 		case "collect":
-			debug.FreeOSMemory()
+			collect()
+		case "heap":
+			writeHeap(heap)
 		case "allocations":
 			answer = allocated()
 		}
@@ -145,15 +153,21 @@ func (a *allocations) count(r *runtime.MemProfileRecord) {
 	}
 }
 
-// runPlugin is `bridge plugin`, for the built-in ones and the one that measurements have.
+// runPlugin is `bridge plugin`, for the built-in ones and the two that measurements have.
 func runPlugin(args []string) error {
-	if len(args) != 2 {
-		return fmt.Errorf("plugin needs a name and a file for its profile, not %q", args)
+	if len(args) != 3 {
+		return fmt.Errorf("plugin needs a name and two files for its profiles, not %q", args)
 	}
-	if args[1] != "" {
-		profileBySignal(args[1])
+	heap := args[2]
+	if heap != "" {
+		heap += pluginSuffix
 	}
+	recordHeap(heap)
+	obeySignals(args[1], heap)
 	run := func() int { return sdk.Run(echoplugin.Plugin{}) }
+	if args[0] == "queue" {
+		run = func() int { return sdk.Run(&queueplugin.Plugin{}) }
+	}
 	if p, ok := plugins.Find(args[0]); ok {
 		run = p.Main
 	}
@@ -163,18 +177,51 @@ func runPlugin(args []string) error {
 	return nil
 }
 
-// profileBySignal begins a profile at SIGUSR1 and ends it at SIGUSR2: whoever measures a plugin has
-// no other way to speak to it.
-func profileBySignal(file string) {
+// obeySignals begins a profile at SIGUSR1; at SIGUSR2 it ends it, collects garbage and writes what is
+// left: whoever measures a plugin has no other way to speak to it.
+func obeySignals(profile, heap string) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, unix.SIGUSR1, unix.SIGUSR2)
 	go func() {
 		for s := range signals {
-			if s == unix.SIGUSR2 {
+			switch s {
+			case unix.SIGUSR1:
+				startProfile(profile)
+			case unix.SIGUSR2:
 				pprof.StopCPUProfile()
-			} else {
-				startProfile(file)
+				collect()
+				writeHeap(heap)
 			}
 		}
 	}()
+}
+
+// collect gives back what is not in use: pools are empty after the second collection.
+func collect() {
+	runtime.GC()
+	debug.FreeOSMemory()
+}
+
+const pluginSuffix = ".plugin"
+
+// recordHeap has what is small be seen as well, where there will be a profile.
+func recordHeap(file string) {
+	if file != "" {
+		runtime.MemProfileRate = 1 << 10
+	}
+}
+
+// writeHeap writes what memory is used for, where that was asked for.
+func writeHeap(file string) {
+	if file == "" {
+		return
+	}
+	f, err := os.Create(file) //nolint:gosec // the file is the caller's to choose
+	if err == nil {
+		runtime.GC()
+		err = errors.Join(pprof.Lookup("heap").WriteTo(f, 0), f.Close())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
 }

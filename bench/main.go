@@ -24,6 +24,8 @@ var roles = map[string]func(args []string) error{
 	"baseline-optimised": runOptimised,
 	"backend":            runBackend,
 	"load":               runLoad,
+	"hold":               runHold,
+	"lines":              runLines,
 }
 
 func main() {
@@ -57,6 +59,7 @@ type options struct {
 	seconds       float64
 	cpuProfile    string
 	pluginProfile string
+	heapProfile   string
 	against       string
 	env           []string
 	verbose       bool
@@ -72,12 +75,16 @@ func measure(args []string) error {
 	flags.Float64Var(&o.seconds, "seconds", 2, "how long a measurement takes")
 	flags.StringVar(&o.cpuProfile, "cpuprofile", "", "write a profile of the core to this file, of the last measurement of it")
 	flags.StringVar(&o.pluginProfile, "pluginprofile", "", "likewise of the plugin")
+	flags.StringVar(&o.heapProfile, "heapprofile", "", "write what idle connections hold in the core to this file, in the plugin to this one with "+pluginSuffix)
 	flags.StringVar(&o.against, "against", "", "compare rates with those of another build of this command, not with the baselines")
 	flags.Func("env", "a variable for the core, as GOMAXPROCS=1; may be repeated", func(text string) error {
 		o.env = append(o.env, text)
 		return nil
 	})
 	flags.BoolVar(&o.verbose, "v", false, "print each measurement")
+	var soaking soakFlag
+	flags.Var(&soaking, "soak", "measure nothing, but run for so long (30m; 0: half a minute) under all that may happen, and see what rises")
+	program := flags.String("bridge", "", "the bridge command for that; it is built otherwise")
 	flags.Usage = func() {
 		fmt.Fprintln(flags.Output(), "usage: bench [flags]; rows are:")
 		for _, r := range rows {
@@ -87,6 +94,9 @@ func measure(args []string) error {
 	}
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if soaking.set {
+		return soakFor(soaking.d, *program)
 	}
 	b := &bench{options: o}
 	fmt.Println("| row | what | measured | goal | stretch |\n| --- | --- | --- | --- | --- |")

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -65,7 +66,7 @@ func (b *bench) once(d *side) (s sample, err error) {
 	if d.beside != 0 {
 		spec.Watch = append(slices.Clone(server.pids), d.beside)
 	}
-	spec.Warmup, spec.Measure = warmup, b.duration()
+	spec.Warmup, spec.Measure = cmp.Or(spec.Warmup, warmup), b.duration()
 	end, err := b.profile(server)
 	if err != nil {
 		return s, err
@@ -78,7 +79,7 @@ func (b *bench) once(d *side) (s sample, err error) {
 		return s, err
 	}
 	if d.open {
-		spec.Rate = s.Rate() / 2
+		spec.Rate, spec.Warmup = s.Rate()/2, warmup
 		if s.open, err = server.runLoadOn(spec); err != nil {
 			return s, err
 		}
@@ -95,6 +96,10 @@ func (b *bench) check(name string, r *load.Result) error {
 			fmt.Fprintf(os.Stderr, " | %.2f µs, %.3f reads, %.3f writes", micros(u.CPU, r), each(u.Reads, r), each(u.Writes, r))
 		}
 		fmt.Fprintf(os.Stderr, " | load %.2f µs | p50 %.3f p99 %.3f max %.1f ms\n", micros(r.OwnCPU, r), ms(r.P50), ms(r.P99), ms(r.Max))
+		if r.Stalls.Max > 0 {
+			fmt.Fprintf(os.Stderr, "%-16s one stalls: p50 %.3f p99 %.3f max %.1f ms, reads: p50 %.3f p99 %.3f max %.1f ms\n", "",
+				ms(r.Stalls.P50), ms(r.Stalls.P99), ms(r.Stalls.Max), ms(r.Reads.P50), ms(r.Reads.P99), ms(r.Reads.Max))
+		}
 	}
 	if r.Lost+r.Doubled+r.Reordered > 0 || r.Messages == 0 {
 		return fmt.Errorf("void: %d frames lost, %d doubled, %d out of order of %d", r.Lost, r.Doubled, r.Reordered, r.Sent)

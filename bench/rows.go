@@ -39,6 +39,13 @@ var rows = []row{
 		"≥ 3", "4", (*bench).proxy,
 	},
 	{
+		"logux-0", "Logux action against `@logux/server` 0.13.1, a back-end that answers at once, 100×1: rate",
+		"≥ 8, ≤ 0.125 of its CPU", "15", loguxAgainstNode(0, 1, connections),
+	},
+	{"logux-5", "the same, a back-end that takes 5 ms", "≥ 1", "", loguxAgainstNode(5*time.Millisecond, 1, connections)},
+	{"logux-50", "the same, a back-end that takes 50 ms", "≥ 1", "", loguxAgainstNode(50*time.Millisecond, 1, connections)},
+	{"logux-batch", "the first with up to 32 commands in a request, 4 requests at a time", "reported", "15", loguxAgainstNode(0, 32, 4)},
+	{
 		"fanout-1000", "fan-out to 1,000 subscribers against a naive loop: CPU a delivery",
 		"≤ 0.5", "0.2", fanoutTo(1000, false),
 	},
@@ -46,24 +53,53 @@ var rows = []row{
 	{"templated-1000", "1,000 subscribers, a frame that differs for each", "≤ 0.5", "0.2", fanoutTo(1000, true)},
 	{"templated-5000", "5,000 subscribers, a frame that differs for each", "≤ 0.5", "0.2", fanoutTo(5000, true)},
 	{
-		"idle", "10,000 idle connections: resident memory of the core for each",
-		"≤ 2.0 KiB", "", idle(echoHCL, "/echo", false),
+		"logux-fanout", "a Logux action resent to 1,000 subscribers, against `@logux/server` 0.13.1: CPU a delivery",
+		"reported", "", loguxFanoutTo(1000),
 	},
+	{"chat-100", "chat, messages a second into a room of 100, said by 16 of them", "reported", "", chatRoom(100)},
+	{"chat-1000", "the same, a room of 1,000", "reported", "", chatRoom(1000)},
+	{"chat-history", "chat, pages of 30 out of a history of a million", "reported", "", chatPages},
+	{"chat-login", "chat, log-ins with a password", "reported", "", chatLogIns},
+	{"idle", "10,000 idle connections: resident memory of the core for each", "≤ 2.0 KiB", "", (*bench).idleEcho},
 	{
-		"idle-ctproto", "the same, authorized CTProto sessions on one channel",
-		"≤ 3.5 KiB", "", idle(ctprotoHCL, "/client", true),
+		"idle-ctproto", "the same, authorized CTProto sessions with 200 bytes of claims on one channel",
+		"≤ 3.5 KiB", "", (*bench).idleCTProto,
 	},
+	{"idle-logux", "10,000 idle Logux clients, beside `@logux/server` 0.13.1", "reported", "", (*bench).idleLogux},
+	{"idle-tls", "10,000 idle connections over TLS", "reported", "", (*bench).idleTLS},
+	{"held", "as many idle connections as the limit of open files allows, up to 100,000", "", "100,000", (*bench).held},
 	{"kill-echo", "plugin killed under load, echo: pause seen by clients", "≤ 25 ms", "", (*bench).killEcho},
 	{
 		"kill-ctproto", "the same, CTProto in front of a back-end that is to be asked once",
-		"≤ 25 ms", "10 ms with a standby", (*bench).killCTProto,
+		"≤ 25 ms", "", killCTProto(""),
 	},
+	{"kill-mtls", "the same, core and plugin speak TLS", "≤ 75 ms", "", killCTProto(mtls)},
+	{"kill-standby", "the same, a second process stands by", "≤ 25 ms", "10 ms", killCTProto(standby)},
+	{"stalled", "1 client of 1,000 does not read: p99 of the others, against when it does", "< 1.05", "", (*bench).stalled},
+	{"queue-push", "frames of 64 B pushed to one topic and answered when they are stored, 100×16: rate", "reported", "", queued("/push", connections, 16)},
+	{"queue-pop", "frames pushed to a topic of their session's and delivered to it, 16×64: rate", "reported", "", queued("/pop", 16, 64)},
+	{
+		"mesh-http", "mesh.send over HTTP to 100 end users, 64 kept connections: requests a second",
+		"reported", "", meshSends(load.MeshHTTP, 64, 1),
+	},
+	{"mesh-ws", "the same over WebSockets, 4×25", "reported", "", meshSends(load.MeshSocket, 4, 25)},
+	{
+		"mesh-fanout-1000", "mesh.publish, counted, to 1,000 end users against a naive loop: CPU a delivery",
+		"≤ 0.5", "", meshFanoutTo(1000),
+	},
+	{"mesh-fanout-5000", "the same, 5,000 end users", "≤ 0.5", "", meshFanoutTo(5000)},
+	{
+		"cluster-latency", "mesh.publish on one node to an end user of another, one at a time: added p50 and p99",
+		"reported", "", (*bench).clusterLatency,
+	},
+	{"expression", "the runtime expression payload.token, of a payload of 100 bytes", "≤ 3 µs", "", (*bench).expression},
 	{"allocations", "allocations in the core's own code from socket to batch, a frame", "0", "", (*bench).allocations},
 }
 
 // core is the core that is measured, with profiles if there are to be some.
 func (b *bench) core() coreOf {
-	return coreOf{binary: self, env: b.env, args: []string{"-cpuprofile", b.cpuProfile, "-pluginprofile", b.pluginProfile}}
+	args := []string{"-cpuprofile", b.cpuProfile, "-pluginprofile", b.pluginProfile, "-heapprofile", b.heapProfile}
+	return coreOf{binary: self, env: b.env, args: args}
 }
 
 // bridge is a core and its plugin.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/protocol-bridge/bridge/bench/load"
@@ -26,16 +27,26 @@ func killSpec(kind, path string, inFlight int) load.Spec {
 }
 
 func (b *bench) killEcho() (string, error) {
-	return b.kill(echoHCL, killSpec(load.Echo, "/echo", 16))
+	return b.kill(b.core(), echoHCL, killSpec(load.Echo, "/echo", 16))
 }
 
-func (b *bench) killCTProto() (text string, err error) {
+// killCTProto kills a plugin with that attribute in its block, if any.
+func killCTProto(attribute string) func(*bench) (string, error) {
+	return func(b *bench) (string, error) { return b.killAsking(attribute) }
+}
+
+func (b *bench) killAsking(attribute string) (text string, err error) {
 	backend, err := start("backend")
 	if err != nil {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, backend.stop()) }()
-	if text, err = b.kill(fmt.Sprintf(proxyHCL, backend.address), killSpec(load.CTProto, "/client", 1)); err != nil {
+	const block = "plugin \"ctproto\" {\n"
+	hcl := strings.Replace(fmt.Sprintf(proxyHCL, backend.address), block, block+"  "+attribute+"\n", 1)
+	spec, core := killSpec(load.CTProto, "/client", 1), b.core()
+	core.spare = attribute == standby
+	spec.Spare = core.spare
+	if text, err = b.kill(core, hcl, spec); err != nil {
 		return "", err
 	}
 	a, err := askedOf(backend)
@@ -62,9 +73,15 @@ func askedOf(backend *server) (a asked, err error) {
 	return a, json.NewDecoder(response.Body).Decode(&a)
 }
 
+// Attributes of a plugin's block.
+const (
+	mtls    = "mtls = true"
+	standby = "standby = true"
+)
+
 // kill kills the plugin several times under load.
-func (b *bench) kill(hcl string, spec load.Spec) (text string, err error) {
-	server, err := b.core().start(hcl)
+func (b *bench) kill(core coreOf, hcl string, spec load.Spec) (text string, err error) {
+	server, err := core.start(hcl)
 	if err != nil {
 		return "", err
 	}

@@ -10,59 +10,99 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/protocol-bridge/bridge/bench/load"
 	"github.com/protocol-bridge/bridge/bench/process"
 )
 
 const (
 	idleConnections = 10_000
+	mostHeld        = 100_000
 	// idleAfter is more than connections wait before the core thinks of them as idle.
 	idleAfter = 8 * time.Second
 )
 
-// idle measures what an idle connection costs, once: memory does not depend on who else runs.
-func idle(hcl, path string, authorize bool) func(*bench) (string, error) {
-	return func(b *bench) (text string, err error) {
-		server, err := b.core().start(hcl)
-		if err != nil {
-			return "", err
-		}
-		defer func() { err = errors.Join(err, server.stop()) }()
-		// A few connections before, so that what is made once is not counted.
-		warm, err := load.Open(load.Spec{Address: server.address, Path: path, Connections: connections, Authorize: authorize})
-		if err != nil {
-			return "", err
-		}
-		defer warm.Close()
-		before, err := resident(server)
-		if err != nil {
-			return "", err
-		}
-		held, err := load.Open(load.Spec{Address: server.address, Path: path, Connections: idleConnections, Authorize: authorize})
-		if err != nil {
-			return "", err
-		}
-		defer held.Close()
-		time.Sleep(idleAfter)
-		raw, err := process.RSS(server.pids[0])
-		if err != nil {
-			return "", err
-		}
-		after, err := resident(server)
-		if err != nil {
-			return "", err
-		}
-		each := func(bytes int) float64 { return float64(bytes) / 1024 / idleConnections }
-		return fmt.Sprintf("**%.2f KiB** (%.2f before a collection), plugin %.2f KiB",
-			each(after[0]-before[0]), each(raw-before[0]), each(after[1]-before[1])), nil
-	}
+func (b *bench) idleEcho() (string, error) {
+	return b.idle(b.core(), echoHCL, load.Spec{Kind: load.Echo, Path: "/echo", Size: 64}, idleConnections)
 }
 
-// resident is the memory of the core, after a collection, and of the plugin.
+func (b *bench) idleCTProto() (string, error) {
+	spec := load.Spec{Kind: load.CTProto, Path: "/client", Token: token()}
+	return b.idle(b.core(), claimsHCL, spec, idleConnections)
+}
+
+func (b *bench) idleTLS() (string, error) {
+	core := b.core()
+	core.tls = true
+	return b.idle(core, echoHCL, load.Spec{Kind: load.Echo, Path: "/echo", Size: 64, TLS: true}, idleConnections)
+}
+
+// held holds as many as the limit of open files allows: a core takes nine tenths of it.
+func (b *bench) held() (string, error) {
+	files, err := openFiles()
+	if err != nil {
+		return "", err
+	}
+	n := min(mostHeld, files/10*9-2*connections)
+	text, err := b.idle(b.core(), echoHCL, load.Spec{Kind: load.Echo, Path: "/echo", Size: 64}, n)
+	return fmt.Sprintf("%d held, where %d files may be open: %s", n, files, text), err
+}
+
+// idle measures what an idle connection costs, once: memory does not depend on who else runs.
+func (b *bench) idle(core coreOf, hcl string, spec load.Spec, n int) (text string, err error) {
+	server, err := core.start(hcl)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, server.stop()) }()
+	// A few connections before, so that what is made once is not counted.
+	warm, err := server.hold(spec, connections)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, warm.stop()) }()
+	before, err := resident(server)
+	if err != nil {
+		return "", err
+	}
+	held, err := server.hold(spec, n)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, held.stop()) }()
+	time.Sleep(idleAfter)
+	raw, err := process.RSS(server.pids[0])
+	if err != nil {
+		return "", err
+	}
+	after, err := resident(server)
+	if err != nil {
+		return "", err
+	}
+	if b.heapProfile != "" {
+		if err := server.ask("heap", nil); err != nil {
+			return "", err
+		}
+	}
+	took, err := held.wake()
+	if err != nil {
+		return "", err
+	}
+	each := func(bytes int) float64 { return float64(bytes) / 1024 / float64(n) }
+	return fmt.Sprintf("**%.2f KiB** (%.2f before a collection), plugin %.2f KiB; all answer a request within %.0f ms",
+		each(after[0]-before[0]), each(raw-before[0]), each(after[1]-before[1]), ms(took)), nil
+}
+
+// resident is the memory of the core and of the plugin, after a collection.
 func resident(s *server) (sizes []int, err error) {
+	if err := unix.Kill(s.pids[1], unix.SIGUSR2); err != nil {
+		return nil, err
+	}
 	if err := s.ask("collect", nil); err != nil {
 		return nil, err
 	}
+	time.Sleep(time.Second) // the plugin does not say when it is through
 	for _, pid := range s.pids {
 		n, err := process.RSS(pid)
 		if err != nil {

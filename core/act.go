@@ -1,13 +1,17 @@
 package core
 
 import (
+	"context"
 	"errors"
 	"slices"
+	"time"
 
+	"github.com/protocol-bridge/bridge/core/deliver"
 	"github.com/protocol-bridge/bridge/core/hub"
 	"github.com/protocol-bridge/bridge/core/pluginhost"
 	"github.com/protocol-bridge/bridge/core/session"
 	"github.com/protocol-bridge/bridge/internal/channel"
+	clusterv1 "github.com/protocol-bridge/bridge/proto/bridge/cluster/v1"
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
 )
 
@@ -17,38 +21,90 @@ var (
 	errOtherChannels = errors.New("you may not act on this channel")
 )
 
-// Act does something to one session of the plugin.
-func (a *attached) Act(by *session.Identity, act *pluginv1.Act) (uint64, error) {
-	s, g := a.engine.hub.Session(act.GetSession())
-	if s == nil || g != a.group.Load() {
-		return 0, nil
-	}
+// Act does something to one session of the plugin, but to no plain request.
+func (a *attached) Act(ctx context.Context, by *session.Identity, act *pluginv1.Act) (n session.Reached, err error) {
 	if err := a.mayAct(by, "", act.GetAction()); err != nil {
-		return 0, err
+		return n, err
+	}
+	others, began := a.engine.nodes(), time.Now()
+	if home, elsewhere := others.home(act.GetSession()); elsewhere {
+		if err := others.away(); err != nil {
+			return n, err
+		}
+		defer a.times.observe("forward", began)
+		m := &clusterv1.Envelope{Body: &clusterv1.Envelope_Act{Act: &clusterv1.Act{Plugin: a.Label(), Act: act}}}
+		ans, _ := others.Ask(ctx, home, m)
+		return session.Reached{Took: ans.GetCount(), Failed: ans.GetFailed()}, nil
+	}
+	defer a.times.observe("local", began)
+	return a.actHere(act), nil
+}
+
+// actHere does it to a session of this node.
+func (a *attached) actHere(act *pluginv1.Act) (n session.Reached) {
+	s, g := a.engine.hub.Session(act.GetSession())
+	switch {
+	case s == nil || g != a.group.Load() || s.Info.HTTP || s.IsClosing():
+		return n
+	case act.GetRole() != "" && !a.engine.hasRole(s, act.GetRole()):
+		return n
 	}
 	var dirty session.Dirty
-	a.act(s, act.GetAction(), &dirty)
+	if a.room(s, act.GetAction().GetJoin()) && deliver.Act(a, a.group.Load(), s, act.GetAction(), &dirty) {
+		n.Took = 1
+	} else {
+		n.Failed = 1
+		if len(act.GetAction().GetFrames()) > 0 {
+			a.unsent.Add(1)
+		}
+	}
 	dirty.Flush()
-	return 1, nil
+	return n
+}
+
+// hasRole says whether a session is on a route of that role.
+func (e *Engine) hasRole(s *session.Session, role string) bool {
+	r := e.route(s.Info.Route)
+	return r != nil && r.Role == role
+}
+
+// room says whether a session may join all of the channels beside those that it is on.
+func (a *attached) room(s *session.Session, join []string) bool {
+	if len(join) == 0 {
+		return true
+	}
+	rules, who := a.engine.rules.Load(), a.subject(s.Identity())
+	return deliver.Room(a.engine.hub.Channels(s), join, a.engine.cfg.MaxChannels, func(name string) bool {
+		return rules.Join(who, name) == nil
+	})
 }
 
 // Select does something to all sessions of the plugin that match, but for plain requests.
-func (a *attached) Select(by *session.Identity, sel *pluginv1.Select) (uint64, error) {
+func (a *attached) Select(ctx context.Context, by *session.Identity, sel *pluginv1.Select) (uint64, error) {
 	if by != nil && by.Within != nil && sel.GetChannel() == "" {
 		return 0, errEverybody
 	}
 	if err := a.mayAct(by, sel.GetChannel(), sel.GetAction()); err != nil {
 		return 0, err
 	}
+	n, err := a.selectHere(sel)
+	if err == nil {
+		n += a.engine.nodes().askCount(ctx, &clusterv1.Envelope{Body: &clusterv1.Envelope_Select{Select: &clusterv1.Select{Plugin: a.Label(), Select: sel}}})
+	}
+	return n, err
+}
+
+// selectHere does it to sessions of this node.
+func (a *attached) selectHere(sel *pluginv1.Select) (uint64, error) {
 	selection, err := pluginhost.NewSelection(sel)
 	if err != nil {
 		return 0, err
 	}
 	var dirty session.Dirty
-	n := uint64(0)
+	g, n := a.group.Load(), uint64(0)
 	for _, s := range a.candidates(sel.GetChannel()) {
 		if !s.Info.HTTP && selection.Has(s.Identity()) { // a request is nobody who stays
-			a.act(s, sel.GetAction(), &dirty)
+			deliver.Act(a, g, s, sel.GetAction(), &dirty)
 			n++
 		}
 	}
@@ -78,31 +134,9 @@ func (a *attached) mayAct(by *session.Identity, to string, do *pluginv1.Action) 
 		return nil
 	}
 	for _, c := range append(slices.Concat(do.GetJoin(), do.GetLeave()), to) {
-		if c != "" && !channel.MatchAny(by.Within, c) {
+		if c != "" && (channel.IsPrivate(c) || !channel.MatchAny(by.Within, c)) {
 			return errOtherChannels
 		}
 	}
 	return nil
-}
-
-func (a *attached) act(s *session.Session, do *pluginv1.Action, dirty *session.Dirty) {
-	for _, c := range do.GetJoin() {
-		a.Join(s, c)
-	}
-	for _, c := range do.GetLeave() {
-		a.Leave(s, c)
-	}
-	for _, kv := range do.GetContext() {
-		s.PutContext(kv.GetKey(), kv.GetValue())
-	}
-	for _, v := range variants(do.GetFrames()) {
-		a.group.Load().Send(s, []hub.Variant{v}, dirty)
-	}
-	if c := do.GetClose(); c != nil {
-		code := int(c.GetCode())
-		if code == 0 {
-			code = session.CloseNormal.Code
-		}
-		s.Close(code, c.GetReason())
-	}
 }

@@ -18,7 +18,9 @@ import (
 // else than they claimed to be.
 func (e *Engine) authenticate(ctx context.Context, r *routeState, info *session.Info, req *auth.Request) (auth.Answer, *session.Identity) {
 	req.Protocol, req.Route, req.RemoteAddress = r.plugin.Description().GetName(), r.Path, info.RemoteAddress
-	req.Opening = auth.Opening{Authorization: info.Header("authorization"), Cookie: info.Header("cookie")}
+	if !req.OnBehalf {
+		req.Opening.Authorization, req.Opening.Cookie = info.Header("authorization"), info.Header("cookie")
+	}
 	began := e.cfg.Clock.Now()
 	ans := r.Auth.Authenticate(ctx, req)
 	if ans.Outcome == neutral.OK && req.UserID != "" && ans.UserID != req.UserID {
@@ -42,7 +44,8 @@ func (e *Engine) authenticate(ctx context.Context, r *routeState, info *session.
 }
 
 // Authenticate asks the route's auth backend who the session's client is, keeps the identity with
-// the session, and evaluates the route's channels for it.
+// the session, and evaluates the route's channels for it. Where the session is a server's that asks on
+// behalf of a client, it says who that is, and nothing else.
 func (a *attached) Authenticate(ctx context.Context, info *pluginhost.CallInfo, req *pluginv1.Authenticate) *pluginv1.Answer {
 	e := a.engine
 	r, s := e.route(info.Route), info.Session
@@ -56,12 +59,18 @@ func (a *attached) Authenticate(ctx context.Context, info *pluginhost.CallInfo, 
 		ID: callID(info), Session: sessionID(s), Token: req.GetToken(), HasToken: req.GetHasToken(),
 		UserID: req.GetUserId(), Payload: req.GetPayload(), Subprotocol: req.GetSubprotocol(),
 	}
-	for _, h := range req.GetHeaders() {
-		q.Headers = append(q.Headers, auth.Field{Name: h.GetKey(), Value: string(h.GetValue())})
-	}
+	q.OnBehalf, q.HasUserID, q.HeadersJSON = req.GetOnBehalf(), req.GetHasUserId(), req.GetHeadersJson()
+	q.Headers, q.Opening.Cookies = fields(req.GetHeaders()), fields(req.GetCookies())
 	ans, id := e.authenticate(ctx, r, s.Info, q)
-	out := &pluginv1.Answer{Last: true, Outcome: pluginv1.Outcome(ans.Outcome), Reason: ans.Reason, Supported: ans.Supported}
+	out := &pluginv1.Answer{
+		Last: true, Outcome: pluginv1.Outcome(ans.Outcome), Reason: ans.Reason, Supported: ans.Supported, Subprotocol: ans.Subprotocol,
+		Identity: pluginhost.IdentityProto(id), OnBehalf: q.OnBehalf,
+	}
 	if id == nil {
+		return out
+	}
+	if q.OnBehalf {
+		out.Channels = a.public("join", ans.Joins, sessionID(s))
 		return out
 	}
 	channels, err := routeChannels(r, s, id)
@@ -72,8 +81,15 @@ func (a *attached) Authenticate(ctx context.Context, info *pluginhost.CallInfo, 
 	}
 	s.SetIdentity(id)
 	e.expiries.set(e.cfg.Clock, s, ans.Expires)
-	out.Channels = union(ans.Joins, channels)
-	out.Identity = pluginhost.IdentityProto(id)
+	out.Channels = a.public("join", union(ans.Joins, channels), sessionID(s))
+	return out
+}
+
+func fields(list []*pluginv1.Entry) []auth.Field {
+	var out []auth.Field
+	for _, e := range list {
+		out = append(out, auth.Field{Name: e.GetKey(), Value: string(e.GetValue())})
+	}
 	return out
 }
 
@@ -138,10 +154,10 @@ func cookie(header, name string) (string, bool) {
 	return "", false
 }
 
-// welcome makes a session a member of the channels that its identity has, where it had one from the
-// start, and returns them.
+// welcome makes a session that was admitted a member of the channels that it has from the start, and returns
+// them: those of the route, where everybody may come in as well, and those of its identity.
 func (a *attached) welcome(s *session.Session, who *session.Admission) []string {
-	if who == nil || who.Identity == nil || s.Info.HTTP {
+	if who == nil || s.Info.HTTP {
 		return nil
 	}
 	r := a.engine.route(s.Info.Route)
@@ -153,7 +169,7 @@ func (a *attached) welcome(s *session.Session, who *session.Admission) []string 
 	}
 	a.engine.expiries.set(a.engine.cfg.Clock, s, who.Expires)
 	var joined []string
-	for _, c := range union(who.Channels, channels) {
+	for _, c := range a.public("join", union(who.Channels, channels), sessionID(s)) {
 		if a.Join(s, c) {
 			joined = append(joined, c)
 		}

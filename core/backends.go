@@ -77,7 +77,7 @@ func (m *backendMaker) addUpstream(u *config.Upstream) error {
 	}
 	m.made.upstreams[u.Ref()] = p
 	if to, ok := p.Pool.(upstream.Mirrorer); ok && len(u.LoguxServer.Mirror) > 0 {
-		m.made.mirrors = append(m.made.mirrors, Mirror{Channels: u.LoguxServer.Mirror, To: func(channels []string, msg *hub.Message) {
+		m.made.mirrors = append(m.made.mirrors, Mirror{Upstream: u.Ref(), Channels: u.LoguxServer.Mirror, To: func(channels []string, msg *hub.Message) {
 			to.Mirror(channels, msg.Type, msg.Payload)
 		}})
 	}

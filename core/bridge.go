@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,9 +14,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/protocol-bridge/bridge/core/admin"
+	"github.com/protocol-bridge/bridge/core/broker"
+	"github.com/protocol-bridge/bridge/core/cluster"
 	"github.com/protocol-bridge/bridge/core/config"
 	"github.com/protocol-bridge/bridge/core/listen"
 	"github.com/protocol-bridge/bridge/core/pluginhost"
+	"github.com/protocol-bridge/bridge/core/queue"
 	"github.com/protocol-bridge/bridge/core/route"
 	"github.com/protocol-bridge/bridge/core/session"
 	"github.com/protocol-bridge/bridge/core/upstream"
@@ -31,6 +35,8 @@ type Options struct {
 	Builtin func(typ string) ([]string, bool)
 	// Reload asks, with each value, for the configuration to be read again; nil: never.
 	Reload <-chan struct{}
+	// Hurry is closed when draining is to take no more time than it must; nil: never.
+	Hurry <-chan struct{}
 	// Started, when set, is called once everything serves, with the addresses by listener name and
 	// the admin's under "admin".
 	Started func(addresses map[string]string)
@@ -38,22 +44,28 @@ type Options struct {
 
 // bridge is a running configuration. Reloads come one after another.
 type bridge struct {
-	cfg      *config.Config // replaced by reloads
-	opt      Options
-	log      *slog.Logger
-	engine   *Engine
-	registry *prometheus.Registry
-	metrics  *upstream.Metrics
-	limits   limits
-	backends *backends                // replaced by reloads
-	live     atomic.Pointer[backends] // the same, for others than whoever reloads
-	plugins  map[string]*running
-	admin    *admin.Server
-	draining atomic.Bool
-	loads    int            // configurations so far
-	behind   sync.WaitGroup // what a reload leaves to be done
-	reloads  chan reloadRequest
-	stopping chan struct{} // closed when bridge ends, so that nothing is waited for any more
+	cfg     *config.Config // replaced by reloads
+	opt     Options
+	log     *slog.Logger
+	engine  *Engine
+	queues  *queues
+	broker  *broker.Broker   // the cluster's; nil: there is none
+	cluster *cluster.Cluster // nil: this node is alone, or has not joined yet
+
+	clustered bool // it is to be one of a cluster
+	registry  *prometheus.Registry
+	metrics   *upstream.Metrics
+	limits    limits
+	backends  *backends                // replaced by reloads
+	live      atomic.Pointer[backends] // the same, for others than whoever reloads
+	plugins   map[string]*running
+	admin     *admin.Server
+	draining  atomic.Bool
+	loads     int            // configurations so far
+	behind    sync.WaitGroup // what a reload leaves to be done
+	reloads   chan reloadRequest
+	ending    chan struct{} // closed when draining begins: nobody reloads any more
+	stopping  chan struct{} // closed when it is over, so that nothing is waited for any more
 
 	started time.Time
 	serving atomic.Bool   // all addresses are bound
@@ -90,6 +102,7 @@ func Run(ctx context.Context, cfg *config.Config, opt Options) error {
 		return err
 	}
 	b.wait(ctx)
+	close(b.ending)
 	b.drain()
 	return nil
 }
@@ -99,15 +112,18 @@ func Run(ctx context.Context, cfg *config.Config, opt Options) error {
 func newBridge(cfg *config.Config, opt Options) (*bridge, error) {
 	b := &bridge{
 		cfg: cfg, opt: opt, log: opt.Logger, started: time.Now(), registry: newRegistry(opt.Version),
-		plugins: make(map[string]*running), entries: make(map[string]pluginEntries), reloads: make(chan reloadRequest), stopping: make(chan struct{}),
+		plugins: make(map[string]*running), entries: make(map[string]pluginEntries),
+		clustered: cfg.Cluster != nil, reloads: make(chan reloadRequest), ending: make(chan struct{}), stopping: make(chan struct{}),
 	}
+	b.queues = &queues{dir: filepath.Join(cfg.DataDir, queueDir), log: opt.Logger}
+	b.registry.MustRegister(queue.Collector{Store: b.queues.current})
 	b.metrics, b.limits = upstream.NewMetrics(b.registry), newLimits(b.registry)
 	var err error
 	b.backends, err = newBackends(cfg, opt, b.metrics, nil, b.loads)
 	b.live.Store(b.backends)
 	b.engine = NewEngine(EngineConfig{
 		Logger: opt.Logger, Version: opt.Version, Channels: channelBlocks(cfg), Mirrors: b.backends.mirrors,
-		Metrics: b.registry, Budget: b.limits.budget,
+		Metrics: b.registry, Budget: b.limits.budget, Queues: b.queues.use,
 	})
 	return b, err
 }
@@ -120,6 +136,7 @@ func Validate(ctx context.Context, cfg *config.Config, opt Options) error {
 	if err != nil {
 		return err
 	}
+	b.queues.dry = true
 	return errors.Join(append(b.tryPlugins(ctx), checkCertificates(cfg))...)
 }
 
@@ -143,24 +160,33 @@ func (b *bridge) start(ctx context.Context) error {
 	if err := b.startControl(); err != nil {
 		return err
 	}
+	if err := b.startAdmin(); err != nil { // it answers also while other nodes are waited for
+		return err
+	}
+	if err := b.startCluster(ctx); err != nil {
+		if isAsked(ctx, err) {
+			return nil
+		}
+		return err
+	}
 	if err := b.startPlugins(ctx); err != nil {
 		return err
+	}
+	if err := b.serveCluster(); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done(): // asked to end before it served anybody
+		return nil
+	default:
 	}
 	if err := b.startListeners(); err != nil {
 		return err
 	}
 	b.serving.Store(true)
 	addresses := make(map[string]string)
-	if a := b.cfg.Admin; a != nil {
-		cfg := b.adminConfig()
-		cfg.Address, cfg.Authorize = a.Address, b.adminAuth(a)
-		b.admin = admin.New(cfg)
-		if err := b.admin.Listen(); err != nil {
-			return err
-		}
-		go b.serve("admin", b.admin.Serve)
+	if b.admin != nil {
 		addresses["admin"] = b.admin.Addr().String()
-		b.log.Info("listening", "listener", "admin", "address", b.admin.Addr().String())
 	}
 	for _, l := range b.listeners {
 		go b.serve(l.cfg.Name, l.server.Serve)
@@ -170,6 +196,23 @@ func (b *bridge) start(ctx context.Context) error {
 	if b.opt.Started != nil {
 		b.opt.Started(addresses)
 	}
+	return nil
+}
+
+func (b *bridge) startAdmin() error {
+	a := b.cfg.Admin
+	if a == nil {
+		return nil
+	}
+	cfg := b.adminConfig()
+	cfg.Address, cfg.Authorize = a.Address, b.adminAuth(a)
+	server := admin.New(cfg)
+	if err := server.Listen(); err != nil {
+		return err
+	}
+	b.admin = server
+	go b.serve("admin", server.Serve)
+	b.log.Info("listening", "listener", "admin", "address", server.Addr().String())
 	return nil
 }
 
@@ -225,6 +268,7 @@ func (b *bridge) ready() []string {
 	} else if !b.serving.Load() {
 		reasons = append(reasons, "starting")
 	}
+	reasons = append(reasons, b.clusterReasons()...)
 	for _, p := range b.engine.Plugins() {
 		if !p.Ready() {
 			reasons = append(reasons, fmt.Sprintf("plugin %s is %s", p.Label(), p.Status().State))
@@ -236,12 +280,28 @@ func (b *bridge) ready() []string {
 // drain says that this node is going, then closes its sessions, staggered, and waits for them.
 func (b *bridge) drain() {
 	b.draining.Store(true)
-	time.Sleep(b.cfg.Shutdown.Delay)
+	if !b.serving.Load() {
+		return
+	}
+	b.log.Info("shutting down", "sessions", b.engine.sessions(), "delay", b.cfg.Shutdown.Delay, "timeout", b.cfg.Shutdown.Timeout)
+	b.behind.Go(func() {
+		select {
+		case <-b.opt.Hurry:
+			b.log.Warn("shutting down at once")
+		case <-b.stopping:
+		}
+	})
+	delay := time.NewTimer(b.cfg.Shutdown.Delay)
+	defer delay.Stop()
+	select {
+	case <-delay.C:
+	case <-b.opt.Hurry:
+	}
 	deadline := time.Now().Add(b.cfg.Shutdown.Timeout)
 	for _, l := range b.listeners {
 		l.server.Stop()
 	}
-	b.engine.CloseSessions(session.CloseGoingAway, deadline)
+	b.engine.CloseSessions(session.CloseGoingAway, deadline, b.opt.Hurry)
 }
 
 // lastConnections is how long plain requests may take after everything behind them has ended.
@@ -255,8 +315,11 @@ func (b *bridge) stop() {
 	for _, l := range b.listeners {
 		l.server.Stop()
 	}
-	b.engine.CloseSessions(session.CloseGoingAway, time.Now())
+	b.engine.CloseSessions(session.CloseGoingAway, time.Now(), nil)
 	b.engine.Close()
+	b.leaveCluster()
+	b.queues.close()
+	b.stopBroker()
 	ctx, cancel := context.WithTimeout(context.Background(), lastConnections)
 	defer cancel()
 	for _, l := range append(b.listeners, b.retired...) {

@@ -10,13 +10,16 @@ import (
 	"github.com/protocol-bridge/bridge/core/config"
 )
 
-// CertificateError is of a listener's tls block whose files are no certificate with its key.
+// CertificateError is of a tls block whose files are no certificate with its key.
 type CertificateError struct {
-	Listener, CertFile, KeyFile string
+	Listener, CertFile, KeyFile string // Listener is empty for the cluster's
 	Err                         error
 }
 
 func (e *CertificateError) Error() string {
+	if e.Listener == "" {
+		return fmt.Sprintf("cluster: certificate cannot be used: %s with the key %s: %v", e.CertFile, e.KeyFile, e.Err)
+	}
 	return fmt.Sprintf("listener %q: certificate cannot be used: %s with the key %s: %v", e.Listener, e.CertFile, e.KeyFile, e.Err)
 }
 
@@ -40,6 +43,10 @@ func checkCertificates(cfg *config.Config) error {
 	var faults []error
 	for _, lc := range cfg.Listeners {
 		_, err := certificate(lc)
+		faults = append(faults, err)
+	}
+	if cfg.Cluster != nil {
+		_, err := clusterTLS(cfg.Cluster)
 		faults = append(faults, err)
 	}
 	return errors.Join(faults...)

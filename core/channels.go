@@ -7,17 +7,21 @@ import (
 	"github.com/protocol-bridge/bridge/internal/expr"
 )
 
-// routeChannels evaluates the channels that a route gives to a session of that identity.
+// routeChannels evaluates the channels that a route gives to a session of that identity; nil is nobody in
+// particular, of whom user and claims are null.
 func routeChannels(r *routeState, s *session.Session, id *session.Identity) ([]string, error) {
 	if r.Channels == nil {
 		return nil, nil
 	}
-	claims := expr.Null
-	if id.Claims != nil {
-		claims = expr.JSON(id.Claims)
+	user, claims := expr.Null, expr.Null
+	if id != nil {
+		if id.Claims != nil {
+			claims = expr.JSON(id.Claims)
+		}
+		user = expr.Nested(map[string]expr.Value{"id": expr.Text(id.UserID), "claims": claims})
 	}
 	return r.Channels.Channels(expr.Scope{
-		"user":    expr.Nested(map[string]expr.Value{"id": expr.Text(id.UserID), "claims": claims}),
+		"user":    user,
 		"claims":  claims,
 		"session": expr.Nested(map[string]expr.Value{"id": expr.Text(strconv.FormatUint(s.ID, 10))}),
 		"request": requestValue(s.Info),

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/protocol-bridge/bridge/core/admin"
 )
@@ -17,9 +18,16 @@ func (b *bridge) startControl() error {
 	if b.data, err = holdDataDir(b.cfg.DataDir); err != nil {
 		return err
 	}
+	if !b.data.before.IsZero() {
+		b.engine.ids.Pass(b.data.before.UnixMilli())
+	}
+	b.behind.Go(b.markIDs)
 	cfg := b.adminConfig()
 	cfg.Socket = SocketPath(b.cfg.DataDir)
 	cfg.Control.SetLogLevel, cfg.Control.Reload = b.setLogLevel, b.askReload
+	if b.clustered { // else the node is to be stopped before
+		cfg.Control.ExportQueues, cfg.Control.ImportQueues = b.queues.export, b.queues.load
+	}
 	control := admin.New(cfg)
 	if err := control.Listen(); err != nil {
 		return err
@@ -29,11 +37,28 @@ func (b *bridge) startControl() error {
 	return nil
 }
 
+// markIDs notes until the end how new ids are.
+func (b *bridge) markIDs() {
+	tick := time.NewTicker(markEvery)
+	defer tick.Stop()
+	for {
+		b.data.mark(b.newestIDs())
+		select {
+		case <-tick.C:
+		case <-b.stopping:
+			return
+		}
+	}
+}
+
+func (b *bridge) newestIDs() int64 { return max(b.engine.ids.Newest(), time.Now().UnixMilli()) }
+
 func (b *bridge) stopControl() {
 	if b.control != nil {
 		b.control.Close() // and the socket with it, before others may make theirs
 	}
 	if b.data != nil {
+		b.data.mark(b.newestIDs() - markSlack.Milliseconds()) // nothing will be newer
 		b.data.release()
 	}
 }
@@ -53,6 +78,9 @@ func (b *bridge) status() admin.Status {
 	st := admin.Status{
 		Version: b.opt.Version, PID: os.Getpid(), Started: b.started, Reasons: b.ready(), Sessions: b.engine.sessions(),
 		Plugins: b.pluginStatus(),
+	}
+	if n := b.engine.nodes(); n != nil {
+		st.Nodes = n.status(hostName(), b.opt.Version)
 	}
 	st.Ready = len(st.Reasons) == 0
 	return st

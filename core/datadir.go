@@ -2,11 +2,13 @@ package core
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,6 +17,7 @@ import (
 const (
 	lockFile   = "bridge.lock"
 	socketFile = "bridge.sock"
+	nodeFile   = "node" // the identity of this data among those of a cluster's nodes
 )
 
 // SocketPath is where a bridge with that data_dir is talked to.
@@ -42,7 +45,17 @@ func (e *DataDirError) Unwrap() error { return e.Err }
 
 // dataDir is the folder of a running bridge's own files, held by this process alone. The kernel lets go
 // of it when the process ends, however that comes about.
-type dataDir struct{ lock *os.File }
+type dataDir struct {
+	lock   *os.File
+	before time.Time // when the process before made its newest ids, or a little later; zero: there was none
+}
+
+const (
+	// markEvery is how often it is noted of which time the newest ids are.
+	markEvery = time.Second
+	// markSlack is by how much newer they may be than what is noted, on a busy machine.
+	markSlack = 2 * markEvery
+)
 
 // holdDataDir makes the folder, where it is not there, and takes it; the error is a [DataDirError].
 func holdDataDir(dir string) (*dataDir, error) {
@@ -60,11 +73,36 @@ func holdDataDir(dir string) (*dataDir, error) {
 		}
 		return nil, &DataDirError{Dir: dir, Err: fmt.Errorf("lock %s: %w", f.Name(), err)}
 	}
+	d := &dataDir{lock: f}
+	if info, err := f.Stat(); err == nil && info.Size() > 0 {
+		d.before = info.ModTime().Add(markSlack)
+	}
 	// The number is for people: that the file is locked is what counts.
 	if err := f.Truncate(0); err == nil {
 		_, _ = f.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0)
 	}
-	return &dataDir{f}, nil
+	return d, nil
+}
+
+// identity tells this data from that of any other node; it is made once.
+func (d *dataDir) identity() (string, error) {
+	file := filepath.Join(filepath.Dir(d.lock.Name()), nodeFile)
+	text, err := os.ReadFile(file)
+	if id := string(bytes.TrimSpace(text)); err == nil && id != "" {
+		return id, nil
+	}
+	id := rand.Text()
+	if err := os.WriteFile(file, []byte(id+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("note the identity of this node: %w", err)
+	}
+	return id, nil
+}
+
+// mark notes that ids up to that time were made: whoever has the folder next makes none of them again,
+// even if the clock goes back meanwhile. It is the time of the file, which a full disk can still note.
+func (d *dataDir) mark(ms int64) {
+	at := time.UnixMilli(ms)
+	_ = os.Chtimes(d.lock.Name(), at, at) // it is for a clock that is wrong, and nothing else is
 }
 
 func holder(f *os.File) int {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestHoldDataDir(t *testing.T) {
@@ -40,6 +41,29 @@ func TestHoldDataDir(t *testing.T) {
 		t.Fatal(err)
 	}
 	third.release()
+}
+
+// What was noted of ids is known to the next process, whatever its clock says.
+func TestMarkedDataDir(t *testing.T) {
+	dir := t.TempDir()
+	first, err := holdDataDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !first.before.IsZero() {
+		t.Errorf("nobody had the folder, but ids were made at %v", first.before)
+	}
+	ahead := time.Now().Add(time.Hour).Truncate(time.Millisecond)
+	first.mark(ahead.UnixMilli())
+	first.release()
+	second, err := holdDataDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.release()
+	if want := ahead.Add(markSlack); !second.before.Equal(want) {
+		t.Errorf("ids were made until %v, want %v", second.before, want)
+	}
 }
 
 func TestHoldDataDirFails(t *testing.T) {

@@ -1,22 +1,34 @@
 package core
 
 import (
+	"slices"
 	"time"
 
 	"github.com/protocol-bridge/bridge/core/hub"
 	"github.com/protocol-bridge/bridge/core/session"
 )
 
-// drainTick is how often draining looks whether sessions have gone.
-const drainTick = 10 * time.Millisecond
+const (
+	// drainTick is how often draining looks whether sessions have gone.
+	drainTick = 10 * time.Millisecond
+	// hurryTime is how long clients have to answer a close where there is no time for more.
+	hurryTime = time.Second
+)
 
-// CloseSessions closes all sessions with that code, spread over half of the time until the deadline
-// so that not all come back elsewhere at once, and waits until they have gone or the deadline has
-// passed. What is left then is cut off.
-func (e *Engine) CloseSessions(code session.CloseCode, deadline time.Time) {
-	everything := func(*session.Session) bool { return true }
-	closeSessions(e.list(everything), code, deadline)
-	cutOff(e.list(everything), code) // and what came meanwhile
+// CloseSessions closes all sessions with that code and waits until they have gone or the deadline has
+// passed; what is left then is cut off. Closes are spread over half of the time, so that not all come
+// back elsewhere at once. A session whose turn it is is read no more, and closed when all that it has in
+// flight is answered, or when three quarters of the time are over. Once hurry is closed all that is a
+// matter of a second; a nil one never is.
+func (e *Engine) CloseSessions(code session.CloseCode, deadline time.Time, hurry <-chan struct{}) {
+	for {
+		all := e.list(func(s *session.Session) bool { return !s.HasEnded() })
+		closeSessions(all, code, deadline, hurry)
+		if len(all) == 0 || !time.Now().Before(deadline) {
+			break
+		} // else some may have come meanwhile, which were at their handshake
+	}
+	cutOff(e.list(func(*session.Session) bool { return true }), code)
 }
 
 // sessionsOn lists the sessions of some routes.
@@ -37,21 +49,37 @@ func (e *Engine) sessions() int {
 	return n
 }
 
-func closeSessions(all []*session.Session, code session.CloseCode, deadline time.Time) {
+func closeSessions(all []*session.Session, code session.CloseCode, deadline time.Time, hurry <-chan struct{}) {
 	if len(all) == 0 {
 		return
 	}
+	start, total := time.Now(), time.Until(deadline)
 	// A thousand a second are no storm; more than that is spread.
-	window := min(time.Until(deadline)/2, time.Duration(len(all))*time.Millisecond)
-	start := time.Now()
-	for i, s := range all {
-		if due := window * time.Duration(i) / time.Duration(len(all)); time.Since(start) < due {
-			time.Sleep(due - time.Since(start))
+	window, patience := min(total/2, time.Duration(len(all))*time.Millisecond), total/4*3
+	tick := time.NewTicker(drainTick)
+	defer tick.Stop()
+	var busy []*session.Session // whose turn it is, with something in flight
+	for next := 0; ; {
+		passed := time.Since(start)
+		for ; next < len(all) && passed >= window*time.Duration(next)/time.Duration(len(all)); next++ {
+			all[next].StopReading()
+			busy = append(busy, all[next])
 		}
-		s.CloseWith(code)
-	}
-	for time.Now().Before(deadline) && !ended(all) {
-		time.Sleep(drainTick)
+		busy = slices.DeleteFunc(busy, func(s *session.Session) bool {
+			if s.InFlight() > 0 && passed < patience {
+				return s.HasEnded()
+			}
+			s.CloseWith(code)
+			return true
+		})
+		if passed >= total || next == len(all) && len(busy) == 0 && ended(all) {
+			break
+		}
+		select {
+		case <-tick.C:
+		case <-hurry:
+			hurry, window, patience, total = nil, 0, 0, min(total, passed+hurryTime)
+		}
 	}
 	cutOff(all, code)
 }

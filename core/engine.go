@@ -45,6 +45,8 @@ type EngineConfig struct {
 	Metrics prometheus.Registerer
 	// Budget bounds what waits in all sessions; nil: nothing does.
 	Budget *session.Budget
+	// Queues opens the durable queues for a plugin, see [pluginhost.Config]; nil: there are none.
+	Queues func(context.Context, *pluginv1.Queues) (pluginhost.Queues, error)
 	// MaxChannels is how many channels a session may join; 0 means 1,000.
 	MaxChannels int
 }
@@ -53,13 +55,15 @@ type EngineConfig struct {
 type Route struct {
 	ID       string // as in pluginv1.RouteConfig
 	Path     string
+	Role     string
 	Auth     auth.Backend  // nil: none
 	AuthKey  string        // tells Auth from another one with the same name; empty: there is only one
 	Upstream upstream.Pool // nil: none
-	// UpstreamName is its name in bridge.hcl, as "logux.app", for the log.
-	UpstreamName string
-	Channels     *expr.Expr // of an authenticated session; nil: none
-	Token        *expr.Expr // of a client that authenticates at the handshake; nil: none
+	Push     upstream.Pool // where questions go that say so; nil: none
+	// UpstreamName and PushName are their names in bridge.hcl, as "logux.app", for the log.
+	UpstreamName, PushName string
+	Channels               *expr.Expr // of an authenticated session; nil: none
+	Token                  *expr.Expr // of a client that authenticates at the handshake; nil: none
 }
 
 // PluginSpec is one plugin block.
@@ -80,6 +84,7 @@ type Engine struct {
 	hub      *hub.Hub
 	ids      *snowflake.Generator
 	claims   claims
+	joined   atomic.Pointer[nodes] // see nodes
 	expiries expiries
 	rules    atomic.Pointer[access.Rules]
 	mirrors  atomic.Pointer[[]Mirror]
@@ -100,7 +105,9 @@ type attached struct {
 	owns   []string                  // guarded by engine.mu
 	group  atomic.Pointer[hub.Group] // its part of the hub, made once it has described itself
 
-	traffic traffic // of its sessions
+	traffic traffic       // of its sessions
+	unsent  atomic.Uint64 // frames of Act and publishes that sessions did not take
+	times   actTimes
 }
 
 var _ pluginhost.Host = (*attached)(nil)
@@ -124,15 +131,26 @@ func NewEngine(cfg EngineConfig) *Engine {
 		cfg.MaxChannels = 1000
 	}
 	e := &Engine{
-		cfg: cfg, log: cfg.Logger, hub: hub.New(), ids: snowflake.New(cfg.Node, nil),
+		cfg: cfg, log: cfg.Logger, hub: hub.New(), ids: snowflake.New(cfg.Node, func() int64 { return cfg.Clock.Now().UnixMilli() }),
 		routes: make(map[string]*routeState), blocks: cfg.Channels, metrics: newMetrics(cfg.Metrics),
 	}
 	if cfg.Metrics != nil {
-		cfg.Metrics.MustRegister(engineCollector{e}, e.refusedJoins())
+		cfg.Metrics.MustRegister(engineCollector{e}, namedCollector{e}, e.refusedJoins())
 	}
 	e.rules.Store(access.New(cfg.Channels, nil))
 	e.mirrors.Store(&cfg.Mirrors)
 	return e
+}
+
+// nodes are the other nodes; nil: this one is alone, or has not joined them yet, and has no plugins.
+func (e *Engine) nodes() *nodes { return e.joined.Load() }
+
+// node is the number of this node.
+func (e *Engine) node() uint16 {
+	if n := e.nodes(); n != nil {
+		return n.Node()
+	}
+	return e.cfg.Node
 }
 
 // AddPlugin starts a plugin and returns how its first start ended; unless that is a fault of the
@@ -151,8 +169,8 @@ func (e *Engine) AddPlugin(ctx context.Context, spec PluginSpec) error {
 		return req, err
 	}
 	a.Plugin = pluginhost.New(pluginhost.Config{
-		Label: spec.Label, Settings: spec.Settings, Host: a, NewID: e.ids.Next, Logger: e.log,
-		CoreVersion: e.cfg.Version, Clock: e.cfg.Clock, Handled: e.metrics.handledBy(spec.Label),
+		Label: spec.Label, Settings: spec.Settings, Host: a, NewID: e.ids.Next, Logger: e.log, Node: e.node(),
+		CoreVersion: e.cfg.Version, Clock: e.cfg.Clock, Queues: e.cfg.Queues, Handled: e.metrics.handledBy(spec.Label),
 	})
 	e.mu.Lock()
 	e.plugins = append(slices.Clone(e.plugins), a)
@@ -172,7 +190,7 @@ func (e *Engine) adopt(a *attached, d *pluginv1.DescribeResponse, routes []Route
 	}
 	e.makeRulesLocked()
 	e.mu.Unlock()
-	opt := hub.Options{Owns: d.GetOwns(), Reserved: d.GetReserved()}
+	opt := hub.Options{Owns: d.GetOwns(), Reserved: d.GetReserved(), Serving: a.Serving}
 	if d.GetEncodes() {
 		opt.Deliver = func(channels []string, m *hub.Message, done func()) {
 			a.Deliver(channels, contentProto(m), done)
@@ -238,6 +256,9 @@ func (e *Engine) serving(route string) (*routeState, error) {
 	if r == nil {
 		return nil, fmt.Errorf("%w: %s", ErrNoRoute, route)
 	}
+	if err := e.lost(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotReady, err)
+	}
 	if r.plugin.group.Load() == nil {
 		return nil, fmt.Errorf("%w: %s", ErrNotReady, r.plugin.Label())
 	}
@@ -247,7 +268,16 @@ func (e *Engine) serving(route string) (*routeState, error) {
 // Ready says whether a route's plugin takes connections.
 func (e *Engine) Ready(route string) bool {
 	r := e.route(route)
-	return r != nil && r.plugin.group.Load() != nil && r.plugin.Ready()
+	return r != nil && r.plugin.group.Load() != nil && r.plugin.Ready() && e.lost() == nil
+}
+
+// lost says why this node takes no more sessions: another may make ids of its number.
+func (e *Engine) lost() error {
+	n := e.nodes()
+	if n == nil {
+		return nil
+	}
+	return n.Lost()
 }
 
 // Plugin is the plugin of that label, nil when there is none.

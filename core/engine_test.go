@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,7 +25,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // verbs is a plugin whose clients say what it is to ask of the core.
 type verbs struct{}
 
-func (*verbs) Describe() sdk.Info { return sdk.Info{Name: "verbs", Version: "1.0.0"} }
+func (*verbs) Describe() sdk.Info {
+	return sdk.Info{Name: "verbs", Version: "1.0.0", Reserved: []string{"verbs/*"}}
+}
 
 func (*verbs) Step(s *sdk.Session[struct{}], ev sdk.Event) error {
 	switch e := ev.(type) {
@@ -35,8 +36,13 @@ func (*verbs) Step(s *sdk.Session[struct{}], ev sdk.Event) error {
 	case sdk.Frame:
 		words := strings.Fields(string(e.Data))
 		call := func(t sdk.Target) { s.Call(sdk.Call{Tag: words[0], Target: t}) }
-		action := sdk.Action{Join: []string{"acted"}, Frames: []sdk.OutFrame{sdk.TextFrame("acted", []byte("on"))}}
+		action := sdk.Action{Join: []string{"acted"}, Frames: []sdk.OutFrame{
+			sdk.TextFrame("acted", []byte("on")), {Data: []byte("acted on v"), Variant: "v"},
+		}}
 		switch words[0] {
+		case "tune":
+			s.Tune(words[1], nil)
+			s.Text("tuned")
 		case "login":
 			call(sdk.Authenticate{Token: words[1], HasToken: true})
 		case "claim":
@@ -57,6 +63,8 @@ func (*verbs) Step(s *sdk.Session[struct{}], ev sdk.Event) error {
 			call(sdk.Select{Channel: words[1], Authenticated: true, Action: action})
 		case "count":
 			call(sdk.Counted{Channels: words[1:], Frames: []sdk.OutFrame{{Data: []byte("counted")}}})
+		case "publish":
+			s.Publish(sdk.Message{Type: words[1], Payload: []byte("1")}, words[2:]...)
 		case "ask":
 			call(sdk.Ask{Type: "t", Payload: []byte(`"p"`)})
 		}
@@ -114,7 +122,7 @@ func startVerbs(t *testing.T) func() *caller {
 	t.Helper()
 	e := NewEngine(EngineConfig{})
 	t.Cleanup(func() {
-		e.CloseSessions(session.CloseGoingAway, time.Now())
+		e.CloseSessions(session.CloseGoingAway, time.Now(), nil)
 		e.Close()
 	})
 	err := e.AddPlugin(context.Background(), PluginSpec{
@@ -166,10 +174,16 @@ func TestCalls(t *testing.T) {
 	bob.hears("acted on")
 	ada.hears("select: 1 1 ")
 
+	bob.say("tune v")
+	bob.hears("tuned")
+	ada.say("act %d", bob.ID)
+	bob.hears("acted on v")
+	ada.hears("act: 1 1 ")
+
 	nobody.say("join acted")
 	nobody.hears("joined")
 	ada.say("members acted") // bob alone: nobody has not authenticated
-	bob.hears("acted on")
+	bob.hears("acted on v")
 	ada.hears("members: 1 1 ")
 	ada.say("count acted none")
 	bob.hears("counted")
@@ -209,20 +223,6 @@ func TestClaims(t *testing.T) {
 		}
 	}
 	t.Error("the name of a session that has ended stays taken")
-}
-
-func TestVariants(t *testing.T) {
-	got := variants([]*pluginv1.Variant{{
-		Name: "v", Data: []byte("abc"),
-		Slots: []*pluginv1.Slot{{At: 1, RandomId: 4}, {At: 0, Number: 1}, {At: 3, Number: 2}, {At: 9}, {At: 3, RandomId: 1 << 20}},
-	}})
-	var at []int
-	for _, s := range got[0].Slots {
-		at = append(at, s.At)
-	}
-	if !slices.Equal(at, []int{1, 3}) {
-		t.Errorf("slots at %v, want those in order and inside, 1 and 3", at)
-	}
 }
 
 func TestNoRoute(t *testing.T) {

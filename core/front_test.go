@@ -44,6 +44,22 @@ func (g *guest) Step(s *sdk.Session[struct{}], ev sdk.Event) error {
 		s.Textf("%s in [%s]", who, strings.Join(e.Channels, " "))
 	case sdk.Answer:
 		s.Textf("%s: %d %d %s", e.Tag, e.Outcome, e.Count, e.Reason)
+		if len(e.Channels) > 0 {
+			s.Textf("channels %v", e.Channels)
+		}
+		if id := e.Identity; id != nil && e.Subprotocol != "" {
+			this := "nobody"
+			if s.Identity() != nil {
+				this = s.Identity().UserID
+			}
+			s.Textf("%s %s %s speaks %s, this is %s", id.Realm, id.UserID, id.Claims, e.Subprotocol, this)
+		}
+		if len(e.Join)+len(e.Leave) > 0 {
+			s.Textf("join %v leave %v", e.Join, e.Leave)
+		}
+		for _, it := range e.Items {
+			s.Textf("%s %v %v", it.Type, it.Channels, it.Users)
+		}
 	case sdk.Frame:
 		words := strings.Fields(string(e.Data))
 		switch words[0] {
@@ -55,6 +71,21 @@ func (g *guest) Step(s *sdk.Session[struct{}], ev sdk.Event) error {
 			s.Text("said")
 		case "count":
 			s.Call(sdk.Call{Tag: "count", Target: sdk.Counted{Channels: words[1:], Frames: []sdk.OutFrame{{Data: []byte("counted")}}}})
+		case "except":
+			s.Call(sdk.Call{Tag: "except", Target: sdk.Counted{
+				Channels: words[2:], ExceptChannels: words[1:2], Message: &sdk.Message{Type: "t", Payload: sdk.JSON("{}")},
+				Frames: []sdk.OutFrame{{Data: []byte("but for some")}},
+			}})
+		case "login":
+			s.Call(sdk.Call{Tag: "login", Target: sdk.Authenticate{}})
+		case "behalf":
+			of := sdk.Authenticate{OnBehalf: true}
+			if len(words) > 1 {
+				of.Cookies = []sdk.Header{{Name: "token", Value: "theirs"}}
+			}
+			s.Call(sdk.Call{Tag: "behalf", Target: of})
+		case "push":
+			s.Call(sdk.Call{Tag: "push", Target: sdk.Ask{Type: "t", Push: true}})
 		case "ask":
 			s.Call(sdk.Call{Tag: "ask", Target: sdk.Ask{Type: "t", Payload: []byte(`"p"`)}})
 		case "everybody":
@@ -90,7 +121,7 @@ func newWorld(t *testing.T, cfg EngineConfig) *world {
 	t.Helper()
 	w := &world{t, NewEngine(cfg)}
 	t.Cleanup(func() {
-		w.CloseSessions(session.CloseGoingAway, time.Now())
+		w.CloseSessions(session.CloseGoingAway, time.Now(), nil)
 		w.Close()
 	})
 	return w
@@ -183,6 +214,25 @@ func TestAdmit(t *testing.T) {
 		t.Fatal(err)
 	}
 	(&caller{s, t, tr}).hears(`static.dev u {"n":1463786910324359168} in [given user/u]`)
+}
+
+// TestChannelsOfNobody: where everybody may come in, a session has the channels of the route as well.
+func TestChannelsOfNobody(t *testing.T) {
+	w := newWorld(t, EngineConfig{})
+	w.add(sdk.Info{Name: "open"}, Route{
+		Channels: expression(t, `["lobby", user.id, claims.team, "at/${request.query.at}"]`, "user", "claims", "request"),
+	})
+	info := &session.Info{Route: "open", Query: "at=home", RemoteAddress: "127.0.0.1:1"}
+	who, _, err := w.Admit(context.Background(), info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := &wireless{frames: make(chan string, 100)}
+	s, err := w.Open(info, who, tr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	(&caller{s, t, tr}).hears("nobody in [lobby at/home]")
 }
 
 // TestClaimedUserDiffersFromProven: whatever a backend answers, nobody comes in as somebody else than
@@ -327,18 +377,17 @@ func TestOwnedChannel(t *testing.T) {
 	friend.hears("from elsewhere: news")
 }
 
-// TestInternalNames: the core's own names are nobody's.
-func TestInternalNames(t *testing.T) {
+// TestNamesThatAreNone: what cannot be a channel is none, and what looks like a pattern is a name.
+func TestNamesThatAreNone(t *testing.T) {
 	w := newWorld(t, EngineConfig{})
 	w.add(sdk.Info{Name: "guest"}, Route{})
 	g := w.attached("guest")
 	c := w.open("guest", nil)
-	for _, name := range []string{"$core", "$", "", "a b", "a\tb", "a\x00", strings.Repeat("x", 256), "\xff"} {
+	for _, name := range []string{"", "$a b", "a b", "a\tb", "a\x00", strings.Repeat("x", 256), "\xff"} {
 		if g.Join(c.Session, name) {
 			t.Errorf("joined %q", name)
 		}
-		var dirty session.Dirty
-		if _, err := g.Publish(nil, &pluginv1.Publish{Channels: []string{name}}, &dirty); err == nil {
+		if _, err := g.Count(t.Context(), nil, "", &pluginv1.Publish{Channels: []string{name}}, new(session.Dirty)); err == nil {
 			t.Errorf("published to %q", name)
 		}
 	}
@@ -428,5 +477,29 @@ func TestMirror(t *testing.T) {
 	}
 	if len(got) != 0 {
 		t.Errorf("mirrored besides: %+v", <-got)
+	}
+}
+
+// TestMirrorBack: what a route takes from a Logux server, or for it, is not mirrored back there.
+func TestMirrorBack(t *testing.T) {
+	got := make(chan string, 10)
+	mirror := func(name string) Mirror {
+		return Mirror{Upstream: name, Channels: []channel.Pattern{"*"}, To: func([]string, *hub.Message) { got <- name }}
+	}
+	w := newWorld(t, EngineConfig{Mirrors: []Mirror{mirror("logux_server.a"), mirror("logux_server.b")}})
+	w.add(sdk.Info{Name: "relay"}, Route{UpstreamName: "logux_server.a"})
+	w.add(sdk.Info{Name: "backend"}, Route{UpstreamName: "logux.app", PushName: "logux_server.b"})
+	w.add(sdk.Info{Name: "other"}, Route{})
+	for route, want := range map[string]string{"relay": "logux_server.b", "backend": "logux_server.a", "other": "logux_server.a logux_server.b"} {
+		c := w.open(route, nil)
+		c.say("say a news")
+		c.hears("said")
+		var names []string
+		for len(got) > 0 {
+			names = append(names, <-got)
+		}
+		if text := strings.Join(names, " "); text != want {
+			t.Errorf("from the route %q it is mirrored to %q, want %q", route, text, want)
+		}
 	}
 }

@@ -1,15 +1,20 @@
 package core
 
 import (
+	"context"
 	"errors"
+	"slices"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/protocol-bridge/bridge/core/access"
+	"github.com/protocol-bridge/bridge/core/deliver"
 	"github.com/protocol-bridge/bridge/core/hub"
 	"github.com/protocol-bridge/bridge/core/session"
 	"github.com/protocol-bridge/bridge/internal/channel"
+	clusterv1 "github.com/protocol-bridge/bridge/proto/bridge/cluster/v1"
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
 )
 
@@ -30,7 +35,7 @@ func (a *attached) Gone(s *session.Session, code int) {
 
 // Ended frees what a session held until its last event was handled.
 func (a *attached) Ended(s *session.Session) {
-	a.engine.claims.releaseAll(s)
+	a.engine.releaseAll(s)
 	a.engine.expiries.drop(s)
 }
 
@@ -45,10 +50,11 @@ func (e *Engine) refusedJoins() prometheus.Collector {
 	}, func() float64 { return float64(e.unjoined.Load()) })
 }
 
-// Join makes a session a member of a channel. A name that cannot be one, a channel that the plugin or
-// the user may not join, and one too many are refused and logged.
+// Join makes a session a member of a channel, which may be a private one: what comes from outside goes
+// through [attached.public] before. A name that cannot be one, a channel that the plugin or the user may
+// not join, and one too many are refused and logged.
 func (a *attached) Join(s *session.Session, name string) bool {
-	err := channel.Check(name)
+	err := channel.CheckOwn(name)
 	if err == nil {
 		err = a.engine.rules.Load().Join(a.subject(s.Identity()), name)
 	}
@@ -62,6 +68,26 @@ func (a *attached) Join(s *session.Session, name string) bool {
 	}
 	a.group.Load().Join(s, name)
 	return true
+}
+
+// public is what there is of a list beside private names, each of which is logged and counted as
+// refused. The list is as an auth backend, an upstream or the configuration has it.
+func (a *attached) public(what string, list []string, session string) []string {
+	if !slices.ContainsFunc(list, channel.IsPrivate) {
+		return list
+	}
+	var public []string
+	for _, name := range list {
+		if !channel.IsPrivate(name) {
+			public = append(public, name)
+			continue
+		}
+		if what == "join" {
+			a.engine.unjoined.Add(1)
+		}
+		a.refused(what, name, channel.ErrReserved, session)
+	}
+	return public
 }
 
 // Leave ends a membership.
@@ -86,29 +112,90 @@ func (a *attached) refused(what, name string, err error, id string) {
 	}
 }
 
-// Publish delivers to the plugin's own sessions by the variants, and to other protocols by the
-// content. The channels that may not be published to are left out and logged; when none is left, the
-// error is the last refusal.
-func (a *attached) Publish(author *session.Identity, pub *pluginv1.Publish, dirty *session.Dirty) (int, error) {
+// Publish delivers to the plugin's own sessions by the variants, and to other protocols by the content,
+// on the channels that are not private, here and on the other nodes. The channels that may not be published
+// to are left out and logged.
+func (a *attached) Publish(author *session.Identity, route string, pub *pluginv1.Publish, dirty *session.Dirty) {
+	_, m, err := a.publish(author, route, pub, dirty)
+	if err == nil && m != nil {
+		a.engine.nodes().send(m)
+	}
+}
+
+// Count is Publish that waits for the other nodes. When there is no channel left the error is the last
+// refusal.
+func (a *attached) Count(ctx context.Context, author *session.Identity, route string, pub *pluginv1.Publish, dirty *session.Dirty) (session.Reached, error) {
+	if pub.GetOrderKey() != "" {
+		pub = proto.CloneOf(pub)
+		pub.OrderKey = ""
+	}
+	if err := a.engine.nodes().away(); err != nil {
+		return session.Reached{}, err
+	}
+	reached, m, err := a.publish(author, route, pub, dirty)
+	if err == nil && m != nil {
+		dirty.Flush()
+		a.engine.nodes().count(ctx, m, &reached)
+	}
+	return reached, err
+}
+
+// publish delivers on this node, and returns what the others are to be sent; nil: there are none.
+func (a *attached) publish(author *session.Identity, route string, pub *pluginv1.Publish, dirty *session.Dirty) (reached session.Reached, others *clusterv1.Envelope, err error) {
 	channels, err := a.publishable(author, pub.GetChannels())
 	if len(channels) == 0 {
-		return 0, err
+		return reached, nil, err
 	}
 	g := a.group.Load()
-	n := g.Publish(channels, pub.GetExcept(), variants(pub.GetVariants()), dirty)
-	if c := pub.GetContent(); c != nil {
-		m := a.message(author, c)
-		g.Hand(channels, m)
-		a.engine.mirror(g, channels, m)
+	public := publicOnly(channels)
+	var m *hub.Message
+	if c := pub.GetContent(); c != nil && len(public) > 0 {
+		m = a.message(author, c)
+		a.engine.mirror(g, a.engine.route(route), public, m)
 	}
-	return n, nil
+	reached = deliver.Publish(g, channels, pub, dirty, func(n session.Reached) {
+		a.failed(n)
+		if m != nil {
+			g.Hand(public, m)
+		}
+	}, ignored)
+	if a.engine.nodes().others() {
+		others = a.engine.nodes().publication(a, channels, pub, m)
+	}
+	return reached, others, nil
+}
+
+func publicOnly(channels []string) []string {
+	return slices.DeleteFunc(slices.Clone(channels), channel.IsPrivate)
+}
+
+// ignored is for a publish that was delivered before.
+func ignored() {}
+
+// failed counts what sessions did not take of a publish.
+func (a *attached) failed(n session.Reached) {
+	if n.Failed > 0 {
+		a.unsent.Add(n.Failed)
+	}
+}
+
+// Tell tells the named actors of that key on other nodes.
+func (a *attached) Tell(key string, data []byte) {
+	if n := a.engine.nodes(); n.others() {
+		n.send(&clusterv1.Envelope{Body: &clusterv1.Envelope_Tell{Tell: &clusterv1.Tell{Plugin: a.Label(), Key: key, Data: data}}})
+	}
+}
+
+// Told has publishes pass a session by whose client is told what they say.
+func (a *attached) Told(s *session.Session, what session.Order) {
+	deliver.Told(a.group.Load(), s, what)
 }
 
 func (a *attached) publishable(author *session.Identity, list []string) (channels []string, err error) {
 	channels = make([]string, 0, len(list))
 	rules, who := a.engine.rules.Load(), a.subject(author)
 	for _, c := range list {
-		refusal := channel.Check(c)
+		refusal := channel.CheckOwn(c)
 		if refusal == nil {
 			refusal = rules.Publish(who, c)
 		}
@@ -140,32 +227,24 @@ func (a *attached) message(author *session.Identity, c *pluginv1.Content) *hub.M
 	return m
 }
 
-// Encoded delivers the form that a plugin gave to another protocol's message.
+// Encoded delivers the form that a plugin gave to another protocol's message. Where the plugin owns the
+// channel it alone got the message, for all nodes.
 func (a *attached) Encoded(channels []string, vs []*pluginv1.Variant, dirty *session.Dirty) {
-	a.group.Load().Publish(channels, nil, variants(vs), dirty)
-}
-
-// variants are the contract's in the hub's form. A slot beyond its frame, or behind the one before
-// it, is left out: what the plugin meant by it cannot be known.
-func variants(list []*pluginv1.Variant) []hub.Variant {
-	out := make([]hub.Variant, 0, len(list))
-	for _, v := range list {
-		h := hub.Variant{Name: v.GetName(), Data: v.GetData(), Binary: v.GetBinary()}
-		at := 0
-		for _, s := range v.GetSlots() {
-			if int(s.GetAt()) < at || int(s.GetAt()) > len(h.Data) || s.GetRandomId() > maxRandomID {
-				continue
-			}
-			at = int(s.GetAt())
-			h.Slots = append(h.Slots, hub.Slot{At: at, RandomID: int(s.GetRandomId()), Number: s.GetNumber(), Minus: s.GetMinus()})
+	g := a.group.Load()
+	g.Publish(channels, hub.Except{}, deliver.Variants(vs), dirty)
+	if n := a.engine.nodes(); len(vs) > 0 && n.others() {
+		if owned := g.Owns(channels); len(owned) > 0 {
+			n.send(n.publication(a, owned, &pluginv1.Publish{Variants: vs}, nil))
 		}
-		out = append(out, h)
 	}
-	return out
 }
 
-// maxRandomID bounds what one slot may ask for.
-const maxRandomID = 256
+func contentMessage(c *pluginv1.Content) *hub.Message {
+	return &hub.Message{
+		Type: c.GetType(), Payload: c.GetPayload(), Realm: c.GetAuthorRealm(), UserID: c.GetAuthorId(), Time: c.GetTime(),
+		ID: c.GetId(), Origin: c.GetOrigin(),
+	}
+}
 
 func contentProto(m *hub.Message) *pluginv1.Content {
 	return &pluginv1.Content{

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/protocol-bridge/bridge/core/config"
 	"github.com/protocol-bridge/bridge/core/listen"
@@ -116,6 +117,12 @@ func routeEntries(p *config.Plugin, r *config.Route, desc *pluginv1.DescribeResp
 	}
 	if base.MaxFrame == 0 {
 		base.MaxFrame = int64(desc.GetMaxFrameBytes())
+		if base.MaxBinary == 0 {
+			base.MaxBinary = int64(desc.GetMaxBinaryBytes())
+		}
+	}
+	if base.Rate.Frames == 0 {
+		base.Rate = route.Rate{Frames: int(desc.GetRateFrames()), Per: time.Duration(desc.GetRateMs()) * time.Millisecond}
 	}
 	for _, role := range desc.GetRoles() {
 		if role.GetName() == r.Role {
@@ -133,6 +140,11 @@ func routeEntries(p *config.Plugin, r *config.Route, desc *pluginv1.DescribeResp
 }
 
 func setRole(e *route.Entry, role *pluginv1.Role) {
+	if n := int64(role.GetMaxBodyBytes()); n > 0 {
+		e.WholeBody = min(n, maxBody)
+		e.MaxBody = e.WholeBody
+	}
+	e.Refusal, e.Unavailable = role.GetRefusal(), role.GetUnavailable()
 	e.Handshake = role.GetAuth() == pluginv1.Auth_AUTH_HANDSHAKE
 	if len(role.GetTransports()) == 0 {
 		return
@@ -153,16 +165,20 @@ func (o opener) Admit(ctx context.Context, _ *route.Entry, info *session.Info) (
 	case who != nil:
 		return who, nil
 	case ans.Outcome == neutral.Denied || ans.Outcome == neutral.Other:
-		return nil, unauthorized(o.engine.route(info.Route).Auth.Realm(), ans.Reason)
+		return nil, unauthorized(o.engine.route(info.Route).Auth.Realm(), ans.Reason, ans.Elsewhere)
 	}
 	return nil, &listen.Refusal{
 		Status: http.StatusServiceUnavailable, Text: "authentication is unavailable, try again later", RetryAfter: 1,
 	}
 }
 
-func unauthorized(realm, reason string) *listen.Refusal {
+// unauthorized is for who showed no proof or a wrong one, or whose proof is good, but not from there.
+func unauthorized(realm, reason string, proven bool) *listen.Refusal {
 	if reason == "" {
 		reason = "Wrong credentials"
+	}
+	if proven {
+		return &listen.Refusal{Status: http.StatusForbidden, Text: reason}
 	}
 	challenge := "Bearer"
 	if strings.HasPrefix(realm, "basic.") {

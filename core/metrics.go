@@ -1,6 +1,7 @@
 package core
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -10,7 +11,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/protocol-bridge/bridge/core/auth"
+	"github.com/protocol-bridge/bridge/core/cluster"
 	"github.com/protocol-bridge/bridge/core/hub"
+	"github.com/protocol-bridge/bridge/core/queue"
 	"github.com/protocol-bridge/bridge/core/session"
 	"github.com/protocol-bridge/bridge/core/upstream"
 )
@@ -99,8 +102,10 @@ var (
 	descRestarts    = desc("bridge_plugin_restarts_total", "Processes that were started again after a death.", "plugin")
 	descEvents      = desc("bridge_plugin_events_total", "Events that the plugin has handled.", "plugin")
 	descRedelivered = desc("bridge_plugin_redelivered_total", "Events given to another process, as the one before ended with them.", "plugin")
+	descUntold      = desc("bridge_plugin_untold_total", "What actors of the plugin told one that had 1 MiB of it waiting: it was dropped.", "plugin")
 	descPublishes   = desc("bridge_hub_publishes_total", "Publishes to the plugin's sessions.", "plugin")
 	descFanout      = desc("bridge_hub_fanout_total", "Frames that sessions took of publishes.", "plugin")
+	descLate        = desc("bridge_hub_late_total", "Publishes in an order that came after those behind them, or twice.", "plugin")
 	descOverflow    = desc("bridge_hub_overflow_total", "Messages of other protocols that were dropped because too many waited for the plugin.", "plugin")
 )
 
@@ -114,7 +119,7 @@ type engineCollector struct{ engine *Engine }
 // Describe implements [prometheus.Collector].
 func (engineCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descFrames, descBytes, descRestarts, descEvents, descRedelivered, descPublishes, descFanout, descOverflow,
+		descFrames, descBytes, descRestarts, descEvents, descRedelivered, descUntold, descPublishes, descFanout, descOverflow, descLate,
 	} {
 		ch <- d
 	}
@@ -136,6 +141,7 @@ func (c engineCollector) Collect(ch chan<- prometheus.Metric) {
 		count(descRestarts, of.Restarts)
 		count(descEvents, of.Events)
 		count(descRedelivered, of.Redelivered)
+		count(descUntold, of.Untold)
 		var hubs hub.Counts
 		if g := a.group.Load(); g != nil {
 			hubs = g.Counts()
@@ -143,6 +149,7 @@ func (c engineCollector) Collect(ch chan<- prometheus.Metric) {
 		count(descPublishes, hubs.Publishes)
 		count(descFanout, hubs.Fanout)
 		count(descOverflow, hubs.Overflow)
+		count(descLate, hubs.Late)
 	}
 }
 
@@ -168,7 +175,9 @@ func (e *Engine) foldTraffic(plugins []*attached) {
 // newRegistry returns a registry with what every Go program has to say, and the version.
 func newRegistry(version string) *prometheus.Registry {
 	reg := prometheus.NewRegistry()
-	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	// What is held of the heap: how far it has grown says little where it may grow before it is collected.
+	live := collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{Matcher: regexp.MustCompile("^/gc/heap/live:bytes$")})
+	reg.MustRegister(collectors.NewGoCollector(live), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registerBuild(reg, version)
 	return reg
 }
@@ -189,6 +198,8 @@ func MetricDescs() []*prometheus.Desc {
 	upstream.NewMetrics(reg)
 	newLimits(reg)
 	NewEngine(EngineConfig{Metrics: reg})
+	reg.MustRegister(queue.Collector{Store: func() *queue.Store { return nil }})
+	reg.MustRegister(cluster.Collector{})
 	ch := make(chan *prometheus.Desc)
 	go func() {
 		defer close(ch)

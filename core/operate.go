@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,8 +15,17 @@ import (
 	"github.com/protocol-bridge/bridge/internal/snowflake"
 )
 
-// Sessions lists open sessions in the order in which they were opened.
+// Sessions lists open sessions, of all nodes, in the order of their ids.
 func (e *Engine) Sessions(q admin.SessionQuery) admin.SessionPage {
+	page := e.sessionsHere(q)
+	if e.nodes().others() {
+		e.nodes().list(q, &page)
+	}
+	return page
+}
+
+// sessionsHere are those of this node.
+func (e *Engine) sessionsHere(q admin.SessionQuery) admin.SessionPage {
 	found := e.find(func(s *session.Session, g *hub.Group) bool {
 		return s.ID > uint64(q.After) && e.matches(s, g, &q)
 	})
@@ -76,8 +86,11 @@ func isUser(s *session.Session, user, realm string) bool {
 	return id != nil && (user == "" || id.UserID == user) && (realm == "" || id.Realm == realm)
 }
 
-// Session describes one; false when there is none of that id.
+// Session describes one, of any node; false when there is none of that id.
 func (e *Engine) Session(id admin.ID) (admin.SessionStatus, bool) {
+	if home, elsewhere := e.nodes().home(uint64(id)); elsewhere {
+		return e.nodes().find(home, id)
+	}
 	s, g := e.hub.Session(uint64(id))
 	if s == nil {
 		return admin.SessionStatus{}, false
@@ -116,15 +129,24 @@ func (e *Engine) CloseThose(req *admin.CloseRequest) (int, error) {
 	if len(req.Reason) > session.MaxReason {
 		return 0, fmt.Errorf("a close frame has room for a reason of %d bytes, this one has %d", session.MaxReason, len(req.Reason))
 	}
-	n := 0
-	for _, m := range e.named(req) {
-		if !m.IsClosing() {
-			m.Close(code, req.Reason)
-			n++
-		}
+	n := e.closeHere(req)
+	if e.nodes().others() {
+		n += e.nodes().closeThose(req)
 	}
 	e.log.Info("operator closed sessions", "sessions", n, "user", req.User, "route", req.Route, "code", code)
 	return n, nil
+}
+
+// closeHere closes those of this node.
+func (e *Engine) closeHere(req *admin.CloseRequest) int {
+	n := 0
+	for _, m := range e.named(req) {
+		if !m.IsClosing() {
+			m.Close(cmp.Or(req.Code, session.CloseNormal.Code), req.Reason)
+			n++
+		}
+	}
+	return n
 }
 
 func (e *Engine) named(req *admin.CloseRequest) []member {
@@ -159,7 +181,10 @@ func (e *Engine) PublishAs(req *admin.PublishRequest) (int, error) {
 		ID: strconv.FormatUint(e.ids.Next(), 10), Origin: originOperator,
 	}
 	n := e.hub.Hand(req.Channel, m)
-	e.mirror(nil, []string{req.Channel}, m)
+	if e.nodes().others() {
+		n += e.nodes().hand(req.Channel, m)
+	}
+	e.mirror(nil, nil, []string{req.Channel}, m)
 	e.log.Debug("operator published", "channel", req.Channel, "type", req.Type, "bytes", len(req.Payload), "receivers", n)
 	return n, nil
 }

@@ -3,6 +3,7 @@ package core
 import (
 	"crypto/sha256"
 	"fmt"
+	"path/filepath"
 	"sync"
 
 	"google.golang.org/protobuf/proto"
@@ -67,9 +68,13 @@ func (b *bridge) spec(run *running, backends *backends, gone []*pluginv1.RouteCo
 					return nil, &ConfigError{diags}
 				}
 				run.say(req)
-				if len(gone) > 0 {
-					req = proto.CloneOf(req)
-					req.Routes = append(req.Routes, gone...)
+				req = proto.CloneOf(req)
+				req.Routes = append(req.Routes, gone...)
+				if b.data != nil {
+					var err error
+					if req.DataDir, err = filepath.Abs(b.cfg.DataDir); err != nil {
+						return nil, fmt.Errorf("data_dir: %w", err)
+					}
 				}
 				return req, nil
 			},
@@ -82,13 +87,16 @@ func (b *bridge) spec(run *running, backends *backends, gone []*pluginv1.RouteCo
 func engineRoutes(p *config.Plugin, backends *backends) []Route {
 	routes := make([]Route, 0, len(p.Routes))
 	for _, r := range p.Routes {
-		er := Route{ID: r.ID, Path: r.Path, Channels: r.Channels, Token: r.Token}
+		er := Route{ID: r.ID, Path: r.Path, Role: r.Role, Channels: r.Channels, Token: r.Token}
 		if r.Auth != nil {
 			a := backends.auths[r.Auth.Ref()]
 			er.Auth, er.AuthKey = a, a.key
 		}
 		if r.Upstream != nil {
 			er.Upstream, er.UpstreamName = backends.upstreams[r.Upstream.Ref()].Pool, r.Upstream.Ref()
+		}
+		if r.Push != nil {
+			er.Push, er.PushName = backends.upstreams[r.Push.Ref()].Pool, r.Push.Ref()
 		}
 		routes = append(routes, er)
 	}

@@ -57,6 +57,9 @@ func fixed(old, cfg *config.Config) []string {
 	if !old.Admin.Same(cfg.Admin) {
 		names = append(names, "the admin block")
 	}
+	if !old.Cluster.Same(cfg.Cluster) {
+		names = append(names, "the cluster block")
+	}
 	for _, a := range old.Listeners {
 		for _, b := range cfg.Listeners {
 			if a.Name == b.Name && a.Address == b.Address && !a.SameSocket(b) {
@@ -248,7 +251,7 @@ func (r *reloading) commit() []admin.Change {
 	}
 	deadline := time.Now().Add(r.cfg.Shutdown.Timeout)
 	b.behind.Go(func() {
-		closeSessions(sessions, session.CloseRestart, deadline)
+		closeSessions(sessions, session.CloseRestart, deadline, b.opt.Hurry)
 		b.engine.drop(gone)
 		for _, a := range removed {
 			b.engine.remove(a)
@@ -298,7 +301,19 @@ func (r *reloading) swapRoutes() {
 		if !slices.ContainsFunc(r.listeners, func(l *listener) bool { return o.server == l.server }) {
 			o.server.Stop()
 			b.retired = append(b.retired, o)
+			b.behind.Go(func() { b.forget(o) })
 		}
+	}
+}
+
+// forget waits for the last connection of a listener that is retired.
+func (b *bridge) forget(l *listener) {
+	select {
+	case <-l.server.Done():
+		b.routesMu.Lock()
+		defer b.routesMu.Unlock()
+		b.retired = slices.DeleteFunc(b.retired, func(o *listener) bool { return o == l })
+	case <-b.stopping:
 	}
 }
 
@@ -350,6 +365,8 @@ func (b *bridge) askReload(ctx context.Context) (admin.Reloaded, error) {
 	case b.reloads <- req:
 	case <-ctx.Done():
 		return admin.Reloaded{}, ctx.Err()
+	case <-b.ending:
+		return admin.Reloaded{}, errEnding
 	case <-b.stopping:
 		return admin.Reloaded{}, errEnding
 	}

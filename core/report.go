@@ -167,7 +167,14 @@ func (r *reloading) differentRoute(c *pluginChange, a, b *config.Route) (hard, s
 	fewer := slices.ContainsFunc(a.Also, func(path string) bool { return !slices.Contains(b.Also, path) })
 	hard = append(hard, only(fewer, "paths")...)
 	soft = append(soft, only(!fewer && len(a.Also) != len(b.Also), "paths")...)
-	soft = append(soft, only(r.upstream(a, r.bridge.backends) != r.upstream(b, r.backends), "upstream")...)
+	pool := func(u *config.Upstream, of *backends) *pool {
+		if u == nil {
+			return nil
+		}
+		return of.upstreams[u.Ref()]
+	}
+	soft = append(soft, only(pool(a.Upstream, r.bridge.backends) != pool(b.Upstream, r.backends), "upstream")...)
+	soft = append(soft, only(pool(a.Push, r.bridge.backends) != pool(b.Push, r.backends), "push")...)
 	soft = append(soft, only(source(a.Channels) != source(b.Channels), "channels")...)
 	soft = append(soft, only(a.Limits != b.Limits, "limits")...)
 	soft = append(soft, only(!bytes.Equal(routeConfig(c.old, a.ID), routeConfig(c.run, b.ID)), "config")...)
@@ -179,13 +186,6 @@ func (r *reloading) authKey(route *config.Route, of *backends) string {
 		return ""
 	}
 	return of.auths[route.Auth.Ref()].key
-}
-
-func (r *reloading) upstream(route *config.Route, of *backends) *pool {
-	if route.Upstream == nil {
-		return nil
-	}
-	return of.upstreams[route.Upstream.Ref()]
 }
 
 func routeConfig(run *running, id string) []byte {

@@ -5,7 +5,10 @@ package plugins
 //go:generate go run ../internal/docgen
 
 import (
+	"github.com/protocol-bridge/bridge/plugins/chat"
 	"github.com/protocol-bridge/bridge/plugins/ctproto"
+	"github.com/protocol-bridge/bridge/plugins/logux"
+	"github.com/protocol-bridge/bridge/plugins/mesh"
 	"github.com/protocol-bridge/bridge/sdk"
 )
 
@@ -18,7 +21,10 @@ type Plugin struct {
 
 // Builtin are all of them, sorted by name.
 var Builtin = []Plugin{
+	{"chat", func() int { return sdk.Run(chat.New()) }},
 	{"ctproto", func() int { return sdk.Run(ctproto.New()) }},
+	{"logux", func() int { return sdk.Run(logux.New()) }},
+	{"mesh", func() int { return sdk.Run(mesh.New()) }},
 }
 
 // Find returns the plugin of that name; ok is false when there is none.

@@ -25,7 +25,7 @@ type CallID struct {
 	Index uint32
 }
 
-// Target is what a call does: [Ask], [Authenticate], [Counted], [Act] or [Select].
+// Target is what a call does: [Ask], [Authenticate], [Counted], [Act], [Select], [Nodes] or [Flush].
 type Target interface {
 	target()
 }
@@ -40,6 +40,17 @@ type Ask struct {
 	// Raw is one command in the upstream's own form, instead of all the above; elements of the answer
 	// come one by one in Answer.Raw.
 	Raw []byte
+	// Push asks the route's `push` upstream instead.
+	Push bool
+	// Together, with Raw: elements that came at once come in one Answer, with a comma between two, and
+	// the final ones with Last where the end is known by then.
+	Together bool
+	// Version is that of the Logux back-end protocol in which an upstream of kind logux_server is asked;
+	// 0: the one that bridge.hcl has for it.
+	Version int
+	// UserID is who asks, where the session is a server's that asks for one of its own clients; empty: the
+	// session's identity.
+	UserID string
 }
 
 // Authenticate asks the route's auth backend who the session's client is.
@@ -50,16 +61,33 @@ type Authenticate struct {
 	Payload     JSON   // what the client sent with it
 	Subprotocol string
 	Headers     []Header // of the protocol, not of HTTP
+	// HeadersJSON is an object of the same headers, where values of them are no texts: for backends that
+	// ask in JSON; nil: Headers say it all.
+	HeadersJSON JSON
+	// HasUserID, with an empty UserID: the client claims to be the user whose id is empty, which is another
+	// thing than nobody only to backends of a protocol that has such.
+	HasUserID bool
+	// OnBehalf says that the session is a server's that asks for one of its own clients: the identity is
+	// the answer's alone. The session does not get it, nor the route's channels, and does not end with
+	// it; attempts are counted by UserID, not by the session's address; the cookies and the bearer token
+	// of the session's own request are not used.
+	OnBehalf bool
+	// Cookies stand for those of the session's HTTP request, where there are any or OnBehalf is set.
+	Cookies []Header
 }
 
-// Counted publishes; the answer's Count says how many received it.
+// Counted publishes; the answer's Count says how many of this plugin's sessions took it, Failed how many
+// did not.
 type Counted Publication
 
-// Act does something to one session of this plugin, wherever it is; the answer's Count is 0 when
-// there is none.
+// Act does something to one session of this plugin, wherever it is, but to no plain request. The answer's
+// Count is 1, or 0 when there is no such session, when it is being closed, or when it failed: Failed is 1
+// then. Where one of the joins or the context cannot be, nothing is done. OutcomeUnavailable: the session is
+// on another node, and this one is cut off from the cluster.
 type Act struct {
 	Session uint64
 	Action  Action
+	Role    string // only a session on a route of that role; empty: of any
 }
 
 // Select does something to all sessions of this plugin that match, but plain HTTP requests, which take
@@ -74,13 +102,26 @@ type Select struct {
 	Action Action
 }
 
-// Action is what Act and Select do: everything that is set, in this order.
+// Flush is answered OK when the session's client has taken what was sent to it, but for the last 64 KiB, and
+// denied when it has gone. It is for what is too much to be sent at once.
+type Flush struct{}
+
+// Nodes asks which nodes there are: Answer.Nodes. OutcomeUnavailable: this one is cut off from the cluster.
+// It needs the capability "nodes".
+type Nodes struct{}
+
+// Action is what Act and Select do: everything that is set, the context first, then in this order.
 type Action struct {
 	Join    []string
 	Leave   []string
-	Context map[string][]byte
-	Frames  []OutFrame
-	Close   *CloseCode
+	Context map[string][]byte // an empty value deletes the key; the session gets a [ContextChanged]
+	// ReplaceContext says that Context is all there is of the context then.
+	ReplaceContext bool
+	Frames         []OutFrame // what the client gets: one frame, in a form for each variant
+	Close          *CloseCode
+	// Told, if it has a key, says that the session's client knows what the publishes of that key say up to
+	// its number, as [Conn.SendTold] does, with or without frames.
+	Told Order
 }
 
 // Call makes a call on behalf of the event's session.
@@ -105,11 +146,21 @@ func (c *Conn) Ask(tag string, payload JSON) CallID {
 // Cancel ends the wait of calls with that tag: those not started yet are answered OutcomeCancelled.
 func (c *Conn) Cancel(tag string) { c.connectionOrActor(wire.Command{Kind: wire.Cancel, Key: tag}) }
 
+// Detach takes running calls with that tag out of their order: each gives its place among those that
+// run at a time to the next call of its key, while its own answers go on coming. Until the last of
+// these it counts in the session's window as before. A call that was not started yet is not affected.
+func (c *Conn) Detach(tag string) {
+	c.needs("detach")
+	c.connectionOrActor(wire.Command{Kind: wire.Detach, Key: tag})
+}
+
 func (Ask) target()          {}
 func (Authenticate) target() {}
 func (Counted) target()      {}
 func (Act) target()          {}
 func (Select) target()       {}
+func (Flush) target()        {}
+func (Nodes) target()        {}
 
 // askCall is a question in the contract's form. A turn uses them again and again: where clients ask,
 // there is one in nearly every step.
@@ -127,6 +178,7 @@ func (t *turn) ask(call *Call, a *Ask) *pluginv1.Call {
 	t.asked++
 	c.ask.Type, c.ask.Payload, c.ask.MessageId = a.Type, a.Payload, a.MessageID
 	c.ask.Channel, c.ask.Purpose, c.ask.Raw = a.Channel, a.Purpose, a.Raw
+	c.ask.Push, c.ask.Together, c.ask.Version, c.ask.UserId = a.Push, a.Together, uint32(a.Version), a.UserID
 	c.target.Ask = &c.ask
 	c.call.Tag, c.call.Order, c.call.Parallel, c.call.Target = call.Tag, call.Order, uint32(call.Parallel), &c.target
 	return &c.call
@@ -138,15 +190,14 @@ func (c *Conn) callOf(call *Call) *pluginv1.Call {
 	case Authenticate:
 		auth := &pluginv1.Authenticate{
 			Token: t.Token, HasToken: t.HasToken, UserId: t.UserID, Payload: t.Payload, Subprotocol: t.Subprotocol,
-		}
-		for _, h := range t.Headers {
-			auth.Headers = append(auth.Headers, &pluginv1.Entry{Key: h.Name, Value: []byte(h.Value)})
+			Headers: entries(t.Headers), HeadersJson: t.HeadersJSON, HasUserId: t.HasUserID,
+			OnBehalf: t.OnBehalf, Cookies: entries(t.Cookies),
 		}
 		pb.Target = &pluginv1.Call_Authenticate{Authenticate: auth}
 	case Counted:
 		pb.Target = &pluginv1.Call_Publish{Publish: c.publish((*Publication)(&t))}
 	case Act:
-		pb.Target = &pluginv1.Call_Act{Act: &pluginv1.Act{Session: t.Session, Action: t.Action.wire()}}
+		pb.Target = &pluginv1.Call_Act{Act: &pluginv1.Act{Session: t.Session, Action: c.action(&t.Action), Role: t.Role}}
 	case Select:
 		if err := CheckWhere(t.Where); err != nil {
 			c.t().err = fmt.Errorf("select: %w", err)
@@ -154,16 +205,37 @@ func (c *Conn) callOf(call *Call) *pluginv1.Call {
 		}
 		pb.Target = &pluginv1.Call_Select{Select: &pluginv1.Select{
 			UserIds: t.UserIDs, Channel: t.Channel, Authenticated: t.Authenticated,
-			Where: whereOf(t.Where), Action: t.Action.wire(),
+			Where: whereOf(t.Where), Action: c.action(&t.Action),
 		}}
+	case Flush:
+		c.needs("flush")
+		pb.Target = &pluginv1.Call_Flush{Flush: &pluginv1.Flush{}}
+	case Nodes:
+		c.needs("nodes")
+		pb.Target = &pluginv1.Call_Nodes{Nodes: &pluginv1.Nodes{}}
 	default:
 		panic("a call needs a target")
 	}
 	return pb
 }
 
-func (a *Action) wire() *pluginv1.Action {
-	pb := &pluginv1.Action{Join: a.Join, Leave: a.Leave, Frames: variantsOf(a.Frames)}
+func entries(list []Header) []*pluginv1.Entry {
+	if len(list) == 0 {
+		return nil
+	}
+	out := make([]*pluginv1.Entry, len(list))
+	for i, h := range list {
+		out[i] = &pluginv1.Entry{Key: h.Name, Value: []byte(h.Value)}
+	}
+	return out
+}
+
+func (c *Conn) action(a *Action) *pluginv1.Action {
+	pb := &pluginv1.Action{Join: a.Join, Leave: a.Leave, Frames: variantsOf(a.Frames), ReplaceContext: a.ReplaceContext}
+	if a.Told.Key != "" {
+		c.needs("order")
+		pb.WatermarkKey, pb.WatermarkNumber = a.Told.Key, a.Told.Number
+	}
 	for key, value := range a.Context {
 		pb.Context = append(pb.Context, &pluginv1.Entry{Key: key, Value: value})
 	}

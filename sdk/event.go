@@ -61,15 +61,28 @@ type Answer struct {
 	// Items are to be published besides, in order.
 	Items []Item
 	// Identity is who the client is, after [Authenticate]; nil otherwise. The session has it from
-	// now on.
+	// now on, unless that was asked OnBehalf of another.
 	Identity *Identity
 	// Channels are those that the auth backend and the route give this user.
 	Channels  []string
 	Join      []string // channels that the back-end wants the session to join; the plugin does it
 	Leave     []string // and to leave
 	Count     int      // receivers of a counted publish, sessions matched by a selection
-	Raw       []byte   // one element in the back-end's own form, after Ask.Raw
+	Failed    int      // receivers of a counted publish that did not take it; 1 of an Act that could not be done
+	Raw       []byte   // one element in the back-end's own form, after Ask.Raw; several with Ask.Together
 	Supported string   // with OutcomeOther, what the client could have used
+	// Nodes are those that live, this one first, after [Nodes].
+	Nodes []Node
+	// Subprotocol is the version of the protocol that the back-end says it speaks, with OutcomeOK of
+	// [Authenticate]; empty when it says none.
+	Subprotocol string
+}
+
+// Node is a node of the cluster.
+type Node struct {
+	Number int // 0 to 1023
+	// About is what the instance of the same block there says of itself, see [Info]; nil: nothing.
+	About []byte
 }
 
 // OK says that the call is over and was done.
@@ -115,13 +128,23 @@ type Bound struct{ cells map[string][]byte }
 // none.
 func (b Bound) Cell(key string) []byte { return b.cells[key] }
 
-// Delivery is an entry of a queue, settled by [Conn.SendSettling].
+// Told is what an actor of the plugin said to this one with [Conn.Tell]. It comes from no session:
+// [Conn.ID] is 0. Data is the plugin's until Step returns; copy what is kept.
+type Told struct{ Data []byte }
+
+// Delivery is an entry of a queue that the actor consumes. It is the actor's until it is settled, by
+// [Conn.SendSettling] in this step or a later one, or goes back: when that fails, when the session ends or
+// consumes no more, and half a minute after a step that did not settle it.
 type Delivery struct {
 	Topic   string
-	ID      uint64
+	ID      uint64 // another one when the entry is delivered again after it went back
 	Data    []byte
 	Attempt int // 1 for the first
 }
+
+// ContextChanged says that [Act] or [Select] changed the session's context, which is as [Conn.Context] has
+// it now.
+type ContextChanged struct{ Keys []string } // that were set or deleted by name, in no order
 
 func (Opened) event()   {}
 func (Frame) event()    {}
@@ -133,6 +156,9 @@ func (Answer) event()   {}
 func (Bound) event()    {}
 func (Delivery) event() {}
 func (Message) event()  {}
+func (Told) event()     {}
+
+func (ContextChanged) event() {}
 
 func answerOf(a *pluginv1.Answer) Answer {
 	ev := Answer{
@@ -146,8 +172,13 @@ func answerOf(a *pluginv1.Answer) Answer {
 		Join:      a.GetJoin(),
 		Leave:     a.GetLeave(),
 		Count:     int(a.GetCount()),
+		Failed:    int(a.GetFailed()),
 		Raw:       a.GetRaw(),
 		Supported: a.GetSupported(),
+	}
+	ev.Subprotocol = a.GetSubprotocol()
+	for _, n := range a.GetNodes() {
+		ev.Nodes = append(ev.Nodes, Node{int(n.GetNumber()), n.GetAbout()})
 	}
 	if a.GetHasPayload() {
 		if ev.Payload = a.GetPayload(); ev.Payload == nil {

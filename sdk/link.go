@@ -97,7 +97,7 @@ func (l *link) decode(b *received) (first *node, err error) {
 	err = wire.Events(b.B, func(e *wire.Event) error {
 		n := l.node()
 		n.ev = *e
-		if e.Kind == wire.Frame || e.Kind == wire.Timer {
+		if e.Kind == wire.Frame || e.Kind == wire.Timer || e.Kind == wire.Told {
 			n.from = b
 			b.refs.Add(1)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
 
+	"github.com/protocol-bridge/bridge/internal/footprint"
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
 	"github.com/protocol-bridge/bridge/proto/handshake"
 	"github.com/protocol-bridge/bridge/proto/wire"
@@ -34,6 +35,7 @@ func Run[S any](p Plugin[S]) int {
 		fmt.Fprintf(stderr, "This is a plugin of Bridge: name its command in a `plugin` block of bridge.hcl, and bridge starts it.\n")
 		return 1
 	}
+	footprint.Plugin()
 	log := newLogger(stderr)
 	s, err := NewServer(p, WithLogger(log))
 	if err != nil {

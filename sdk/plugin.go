@@ -3,6 +3,7 @@ package sdk
 import (
 	"encoding/json"
 	"log/slog"
+	"time"
 
 	"github.com/protocol-bridge/bridge/internal/redact"
 	"github.com/protocol-bridge/bridge/sdk/spec"
@@ -93,9 +94,56 @@ type Info struct {
 	// Encodes says that the plugin handles [Message] events itself, with [Conn.Encode]. It need not
 	// be set for an Encoder.
 	Encodes bool
+	// Queues points to how the plugin uses queues; nil: it uses none. As Config it may be filled until
+	// Configure returns. It counts only where Setup.Capabilities has "queue".
+	Queues *Queues
+	// About points to what instances of the same block on other nodes are told of this one, by [Nodes], at
+	// most 1 KiB; nil: nothing. As Config it may be filled until Configure returns.
+	About *[]byte
+	// Metrics points to what is shown at /metrics besides, likewise; nil: nothing.
+	Metrics *[]Metric
 	// Limits are the core's where zero.
 	Limits Limits
 }
+
+// Queues says how the topics are kept that a plugin uses. Topics are the bridge's: who names the same one
+// shares it.
+type Queues struct {
+	TopicSize int           // entries that may wait in one; 0: 2,000
+	MaxTopics int           // topics that there may be in all when one more is made; 0: 100
+	TopicTTL  time.Duration // how long an entry waits before it is dropped; 0: a day
+	Memory    bool          // kept in memory, and lost with the process
+	// SyncLater answers a push when the entry is written, and brings it to disk a moment later: the end of
+	// the process loses nothing, that of the machine may. It is one for all plugins.
+	SyncLater bool
+}
+
+// Metric has the core show something that it counts of the plugin under another name, which users of the
+// protocol look for. The first plugin that says a name has it.
+type Metric struct {
+	Name    string // as Prometheus has them, and none of the core's: "bridge_" but for those with the plugin's name behind it
+	Help    string
+	Measure Measure
+	Role    string // of sessions, those on routes of that role alone; empty: all
+	Labels  map[string]string
+}
+
+// Measure is what a metric counts, of the plugin on this node.
+type Measure uint8
+
+// Measures.
+const (
+	Channels      Measure = 1 // number of channels that have members
+	ChannelsTotal Measure = 2 // rising: channels that got their first member
+	Sessions      Measure = 3 // number of open sessions, but for plain requests
+	LiveNodes     Measure = 4 // number of nodes that live, this one among them
+	FramesIn      Measure = 5 // rising: frames that clients sent
+	FramesOut     Measure = 6 // rising: frames that clients were sent
+	Unsent        Measure = 7 // rising: frames of [Act] and [Counted] that a session did not take
+	// ActSeconds is the time that [Act] took: a summary of the last ten minutes, whose label "scenario" says
+	// "local", or "forward" where the session is on another node.
+	ActSeconds Measure = 8
+)
 
 // Limits bound what a session holds.
 type Limits struct {
@@ -103,6 +151,15 @@ type Limits struct {
 	WindowEvents int // events in flight before the client is not read any more; 64
 	WindowBytes  int // bytes of them; 256 KiB
 	FrameBytes   int // largest text frame where a route sets none; 1 MiB
+	BinaryBytes  int // largest binary frame where a route sets none; FrameBytes
+	// Rate is how fast frames of a session are read where a route does not say; the zero Rate has no bound.
+	Rate Rate
+}
+
+// Rate is so many frames at once, and then evenly that many in each Per, which counts in ms.
+type Rate struct {
+	Frames int
+	Per    time.Duration
 }
 
 // Role is one way in which a route may use the plugin.
@@ -111,6 +168,18 @@ type Role struct {
 	Doc        string // one line for people
 	Auth       Auth
 	Transports []Transport // empty: WebSocket
+	// BodyBytes is up to how many bytes the body of a plain request comes whole; a larger one is refused
+	// with 413, and the plugin does not see it. 0: what is larger than 1 MiB is streamed. The most is
+	// 64 MiB.
+	BodyBytes int
+	// Refusal is JSON that answers a request which the core refuses before the plugin sees it, in place of
+	// a line of text; "%s" in it becomes a JSON string that says why, as "unauthorized".
+	Refusal string
+	// Unavailable is in place of Refusal for a request that is refused with 503, by the last part of its path.
+	Unavailable map[string]string
+	// Open says, of a role with AuthHandshake, that everybody may use a route that has auth = auth.none,
+	// beyond loopback too.
+	Open bool
 }
 
 // Auth says when clients authenticate.
@@ -135,11 +204,14 @@ const (
 
 // Setup is what a plugin is told before the first event.
 type Setup struct {
-	Label        string // of the plugin's block in bridge.hcl
-	Node         int    // number of this node
+	Label string // of the plugin's block in bridge.hcl
+	Node  int    // number of this node
+	// DataDir is where a plugin may keep files of its own, an absolute path. Empty while the configuration is
+	// only checked: then nothing is to be opened or kept, and no event follows.
+	DataDir      string
 	Routes       []*Route
 	Log          *slog.Logger
-	Capabilities []string // optional parts of the contract that this core serves: "queue", "tcp"
+	Capabilities []string // optional parts of the contract that this core serves: "queue", "tcp", "detach", "tell", "pause", "flush", "order"
 }
 
 // Route is a route of bridge.hcl.
@@ -149,6 +221,7 @@ type Route struct {
 	Role     string
 	Upstream string // kind of its upstream, as "logux"; empty when it has none
 	Auth     bool   // whether it has an auth backend
+	Push     string // kind of its push upstream, which [Ask] asks with Push; empty when it has none
 	// Config points to a struct of Info.RouteConfig's type; nil when that is.
 	Config any
 }

@@ -1,6 +1,8 @@
 package sdk
 
 import (
+	"encoding/json"
+
 	"github.com/protocol-bridge/bridge/internal/expr"
 	"github.com/protocol-bridge/bridge/sdk/spec"
 )
@@ -27,7 +29,11 @@ func (c *Conn) variable(name string) spec.Value {
 		}
 		members := make(map[string]spec.Value, len(c.p.context))
 		for k, v := range c.p.context {
-			members[k] = spec.Text(string(v))
+			if json.Valid(v) {
+				members[k] = spec.JSON(v)
+			} else {
+				members[k] = spec.Text(string(v))
+			}
 		}
 		return spec.Object(members)
 	case "request":

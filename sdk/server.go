@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"reflect"
+	"slices"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -138,9 +141,14 @@ func (s *Server) describeResponse() (*pluginv1.DescribeResponse, error) {
 		WindowEvents:  uint32(i.Limits.WindowEvents),
 		WindowBytes:   uint32(i.Limits.WindowBytes),
 		MaxFrameBytes: uint32(i.Limits.FrameBytes),
+
+		MaxBinaryBytes: uint32(i.Limits.BinaryBytes),
+		RateFrames:     uint32(i.Limits.Rate.Frames),
+		RateMs:         uint32(i.Limits.Rate.Per / time.Millisecond),
 	}
 	for _, r := range i.Roles {
-		role := &pluginv1.Role{Name: r.Name, Doc: r.Doc, Auth: pluginv1.Auth(max(r.Auth, AuthInBand))}
+		role := &pluginv1.Role{Name: r.Name, Doc: r.Doc, Auth: pluginv1.Auth(max(r.Auth, AuthInBand)), MaxBodyBytes: uint32(r.BodyBytes)}
+		role.Refusal, role.Unavailable, role.Open = r.Refusal, r.Unavailable, r.Open
 		for _, t := range r.Transports {
 			role.Transports = append(role.Transports, pluginv1.Transport(t))
 		}
@@ -156,7 +164,9 @@ func (s *Server) Describe(context.Context, *pluginv1.DescribeRequest) (*pluginv1
 
 // Configure implements the contract: it fills the configuration structs and tells the plugin.
 func (s *Server) Configure(_ context.Context, req *pluginv1.ConfigureRequest) (*pluginv1.ConfigureResponse, error) {
-	setup := Setup{Label: req.GetLabel(), Node: int(req.GetNode()), Log: s.log, Capabilities: req.GetCapabilities()}
+	setup := Setup{
+		Label: req.GetLabel(), Node: int(req.GetNode()), DataDir: req.GetDataDir(), Log: s.log, Capabilities: req.GetCapabilities(),
+	}
 	for _, c := range setup.Capabilities {
 		s.can[c] = true
 	}
@@ -173,6 +183,7 @@ func (s *Server) Configure(_ context.Context, req *pluginv1.ConfigureRequest) (*
 	for _, r := range req.GetRoutes() {
 		route := &Route{
 			ID: r.GetId(), Path: r.GetPath(), Role: r.GetRole(), Upstream: r.GetUpstream(), Auth: r.GetAuth(),
+			Push: r.GetPush(),
 		}
 		if s.info.RouteConfig != nil {
 			route.Config = reflect.New(reflect.TypeOf(s.info.RouteConfig).Elem()).Interface()
@@ -188,7 +199,33 @@ func (s *Server) Configure(_ context.Context, req *pluginv1.ConfigureRequest) (*
 	for _, c := range spec.Complaints(errors.Join(faults...)) {
 		resp.Complaints = append(resp.Complaints, &pluginv1.Complaint{Route: c.Route, Attribute: c.Attribute, Text: c.Text})
 	}
+	if q := s.info.Queues; q != nil && s.can["queue"] {
+		resp.Queues = &pluginv1.Queues{
+			TopicSize: uint32(max(q.TopicSize, 0)), MaxTopics: uint32(max(q.MaxTopics, 0)), TopicTtlMs: q.TopicTTL.Milliseconds(),
+			Memory: q.Memory, SyncLater: q.SyncLater,
+		}
+	}
+	if s.can["nodes"] {
+		s.say(resp)
+	}
 	return resp, nil
+}
+
+// say adds what the plugin says of itself.
+func (s *Server) say(resp *pluginv1.ConfigureResponse) {
+	if s.info.About != nil {
+		resp.About = *s.info.About
+	}
+	if s.info.Metrics == nil {
+		return
+	}
+	for _, m := range *s.info.Metrics {
+		pb := &pluginv1.Metric{Name: m.Name, Help: m.Help, Measure: pluginv1.Measure(m.Measure), Role: m.Role}
+		for _, key := range slices.Sorted(maps.Keys(m.Labels)) {
+			pb.Labels = append(pb.Labels, &pluginv1.Entry{Key: key, Value: []byte(m.Labels[key])})
+		}
+		resp.Metrics = append(resp.Metrics, pb)
+	}
 }
 
 // Link implements the contract over gRPC.

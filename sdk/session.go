@@ -90,6 +90,9 @@ type SessionInfo struct {
 	Headers       []Header
 	Transport     Transport
 	TLS           bool
+	// Local says that the peer is this machine, and that nothing says that it speaks for another: no
+	// header of a proxy, no page of another site.
+	Local bool
 }
 
 // Header is a header line; names that come from the core are in lower case.
@@ -161,7 +164,8 @@ func RouteConfig[T any](c interface{ Route() *Route }) *T {
 }
 
 // Context returns a value of the session's context as the core had it when this instance first saw
-// the session, and as the plugin changed it since; nil when there is none. It is not to be changed.
+// the session, and as the plugin and [ContextChanged] events changed it since; nil when there is none. It
+// is not to be changed.
 func (c *Conn) Context(key string) []byte {
 	if c.p == nil {
 		return nil
@@ -253,6 +257,28 @@ func identityOf(id *pluginv1.Identity) *Identity {
 	return &Identity{id.GetRealm(), id.GetUserId(), id.GetClaims()}
 }
 
+// changed takes note of what others did to the context.
+func (p *peer) changed(c *pluginv1.ContextChanged) ContextChanged {
+	ev := ContextChanged{Keys: make([]string, 0, len(c.GetSet()))}
+	for _, kv := range c.GetSet() {
+		ev.Keys = append(ev.Keys, kv.GetKey())
+	}
+	if p == nil { // it has gone
+		return ev
+	}
+	if c.GetReplaced() || p.context == nil {
+		p.context = make(map[string][]byte, len(c.GetSet()))
+	}
+	for _, kv := range c.GetSet() {
+		if len(kv.GetValue()) == 0 {
+			delete(p.context, kv.GetKey())
+		} else {
+			p.context[kv.GetKey()] = kv.GetValue()
+		}
+	}
+	return ev
+}
+
 func entriesOf(list []*pluginv1.Entry) map[string][]byte {
 	if len(list) == 0 {
 		return nil
@@ -288,6 +314,7 @@ func infoOf(s *pluginv1.SessionInfo) *SessionInfo {
 		Query:         keep(s.GetQuery()),
 		Transport:     Transport(s.GetTransport()),
 		TLS:           s.GetTls(),
+		Local:         s.GetLocal(),
 	}
 	if n := len(s.GetHeaders()); n > 0 {
 		info.Headers = make([]Header, n)

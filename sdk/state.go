@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+
+	"github.com/protocol-bridge/bridge/proto/wire"
 )
 
 // stateCell is the cell that holds a Session's State.
@@ -117,10 +119,16 @@ func (s *Session[S]) step(t *turn, p *peer, ev Event) error {
 		if !s.stale && bytes.Equal(data, s.saved) {
 			return nil
 		}
-		t.state = data
+		if t.state = data; data == nil {
+			t.state = []byte{} // nothing, and not unchanged
+		}
 	}
-	t.put(stateCell, data)
 	own := len(stateCell) + len(data)
+	if len(data) > 0 {
+		t.put(wire.Command{Kind: wire.PutState, Key: stateCell, Data: data})
+	} else if own = 0; s.a.own > 0 {
+		t.put(wire.Command{Kind: wire.DeleteState, Key: stateCell})
+	}
 	s.a.size += own - s.a.own
 	s.a.own = own
 	return nil
@@ -143,7 +151,7 @@ func (s *Session[S]) undo() {
 		return
 	}
 	var old S
-	if s.saved != nil && s.codec.decode(s.saved, &old) != nil {
+	if len(s.saved) > 0 && s.codec.decode(s.saved, &old) != nil {
 		return
 	}
 	s.State = old

@@ -60,20 +60,38 @@ func TestCommands(t *testing.T) {
 	}{
 		{"text", func(s *sdk.Session[struct{}]) { s.Text("a"); s.Textf("%d-%d", 1, 2); s.Textf("%d", 3) }, "send a\nsend 1-2\nsend 3"},
 		{"send", func(s *sdk.Session[struct{}]) { s.Send([]byte("a")); s.Binary([]byte{1, 255}) }, "send a\nbinary 01ff"},
+		{"send late", func(s *sdk.Session[struct{}]) {
+			s.SendLate(func(dst []byte) []byte { return append(dst, "a"...) })
+			s.Text("b")
+		}, "send late a\nsend b"},
+		{"publications", func(s *sdk.Session[struct{}]) {
+			s.PublishAs(sdk.Publication{
+				Channels: []string{"a"}, ExceptChannels: []string{"c"}, Order: sdk.Order{Key: "k", Number: 3}, Message: &sdk.Message{Type: "t", ID: "7", Time: time.UnixMilli(5)},
+				Frames: []sdk.OutFrame{{Data: []byte("x"), Variant: "v", Slots: []sdk.Slot{{At: 1, Number: 3, Minus: "n"}}}, {}, {Data: []byte("y"), Binary: true}},
+			})
+			s.PublishAs(sdk.Publication{Channels: []string{"b"}, Frames: []sdk.OutFrame{{Data: []byte("z")}}})
+		}, "publish a except=c order=k/3 t  | v: x<3-n> | y\npublish b | z"},
 		{"empty text", func(s *sdk.Session[struct{}]) { s.Text("") }, "send "},
 		{"close", func(s *sdk.Session[struct{}]) { s.Close(sdk.CloseIdle) }, "close 1001 idle"},
 		{"join and leave", func(s *sdk.Session[struct{}]) { s.Join("a"); s.Leave("b") }, "join a\nleave b"},
 		{"context", func(s *sdk.Session[struct{}]) { s.PutContext("k", []byte("v")); s.PutContext("k", nil) }, "context k=v\ncontext k="},
 		{"cells", func(s *sdk.Session[struct{}]) {
 			s.Put("k", []byte("v"))
+			for k, v := range s.Cells() {
+				s.Textf("%s is %s", k, v)
+			}
 			s.Delete("k")
 			s.Delete("nothing")
-		}, "put k=v\ndelete k"},
+			for range s.Cells() {
+				s.Text("more")
+			}
+		}, "put k=v\nsend k is v\ndelete k"},
 		{"timer", func(s *sdk.Session[struct{}]) {
 			s.Timer("t", time.Second)
 			s.Timer("soon", time.Microsecond)
 			s.StopTimer("t")
 		}, "timer t 1000\ntimer soon 1\ntimer t 0"},
+		{"pause", func(s *sdk.Session[struct{}]) { s.Pause(true); s.Pause(false) }, "pause\ngo on"},
 		{"respond", func(s *sdk.Session[struct{}]) {
 			s.Respond(sdk.Response{Status: 201, Body: []byte("x"), More: true})
 			s.Respond(sdk.Response{})
@@ -87,9 +105,10 @@ func TestCommands(t *testing.T) {
 		}, `{"claim":{"tag":"t","name":"name"}}` + "\n" + `{"claim":{"tag":"t","name":"name","takeOver":true,"closeCode":4000,"closeReason":"moved"}}` + "\nrelease name"},
 		{"queue", func(s *sdk.Session[struct{}]) {
 			s.Consume("topic", 8)
+			s.ConsumeAll("c", 0, "topic", "other")
 			s.Push("t", "topic", []byte("x"))
 			s.SendSettling([]byte("d"), false, 7)
-		}, `{"consume":{"topic":"topic","window":8}}` + "\n" + `{"push":{"tag":"t","topic":"topic","data":"eA=="}}` + "\nsend d"},
+		}, "consume topic 8\nconsume topic,other 0 c\npush t topic x\nsend d"},
 		{"ask", func(s *sdk.Session[struct{}]) {
 			s.Ask("sum", sdk.JSON("[1,2]"))
 			s.Call(sdk.Call{Tag: "t", Order: "q", Parallel: 8, Target: sdk.Ask{Raw: []byte("[]")}})
@@ -107,6 +126,14 @@ func TestCommands(t *testing.T) {
 			})
 			s.Call(sdk.Call{Tag: "n", Target: sdk.Counted{Channels: []string{"a"}, Frames: []sdk.OutFrame{{Data: []byte("x"), Variant: "v"}}}})
 		}, "publish a,b t {}\n" + `publish a except=[9] | {"id":"<id:10>"}` + "\ncall n publish a | v: x"},
+		{"order", func(s *sdk.Session[struct{}]) {
+			s.SendTold([]byte("list"), sdk.Order{Key: "room", Number: 7})
+			s.PublishAs(sdk.Publication{
+				Channels: []string{"a"}, Order: sdk.Order{Key: "room", Number: 1<<64 - 1},
+				Frames: []sdk.OutFrame{{Data: []byte("x")}}, Then: [][]sdk.OutFrame{{{Data: []byte("y")}}},
+			})
+			s.Call(sdk.Call{Tag: "t", Target: sdk.Act{Session: 5, Action: sdk.Action{Told: sdk.Order{Key: "room", Number: 8}}}})
+		}, "send told=room/7 list\npublish a order=room/18446744073709551615 | x then | y\ncall t act 5 told=room/8"},
 		{"act and select", func(s *sdk.Session[struct{}]) {
 			s.Call(sdk.Call{Tag: "t", Target: sdk.Act{Session: 5, Action: sdk.Action{Join: []string{"c"}}}})
 			s.Call(sdk.Call{Tag: "t", Target: sdk.Select{Channel: "c", Action: sdk.Action{Close: &sdk.CloseCode{Code: 4001}}}})
@@ -117,9 +144,34 @@ func TestCommands(t *testing.T) {
 			p := verbs(map[string]func(*sdk.Session[struct{}], string) error{
 				"do": func(s *sdk.Session[struct{}], _ string) error { tt.do(s); return nil },
 			})
+			p.info.Queues = &sdk.Queues{}
 			check(t, plugintest.Step(t, p, plugintest.Text("do")), strings.TrimPrefix(tt.want, "tune "))
 		})
 	}
+}
+
+// Nothing of a step's publications is left in those of the steps behind it.
+func TestPublicationsOfSteps(t *testing.T) {
+	p := verbs(map[string]func(*sdk.Session[struct{}], string) error{
+		"much": func(s *sdk.Session[struct{}], _ string) error {
+			for range 2 {
+				s.PublishAs(sdk.Publication{
+					Channels: []string{"a"}, Except: []uint64{9}, ExceptChannels: []string{"c"}, Order: sdk.Order{Key: "k", Number: 3}, Message: &sdk.Message{Type: "t"},
+					Frames: []sdk.OutFrame{{Data: []byte("x"), Variant: "v", Slots: []sdk.Slot{{At: 0, Number: 3, Minus: "n"}, {At: 1, RandomID: 5}}}, {Data: []byte("y"), Binary: true}},
+					Then:   [][]sdk.OutFrame{{{Data: []byte("w")}}},
+				})
+			}
+			return nil
+		},
+		"little": func(s *sdk.Session[struct{}], _ string) error {
+			s.PublishAs(sdk.Publication{Channels: []string{"b"}, Frames: []sdk.OutFrame{{Data: []byte("z"), Slots: []sdk.Slot{{At: 1, Number: 4}}}}})
+			return nil
+		},
+		"none": func(*sdk.Session[struct{}], string) error { return nil },
+	})
+	const much, little = "publish a except=[9] except=c order=k/3 t  | v: <3-n>x<id:5> | y then | w", "publish b | z<4->"
+	check(t, plugintest.Step(t, p, plugintest.Text("much"), plugintest.Text("little"), plugintest.Text("none"), plugintest.Text("much"), plugintest.Text("little")),
+		much+"\n"+much, little, "", much+"\n"+much, little)
 }
 
 type state struct {
@@ -173,6 +225,26 @@ func TestErrorUndoesTheStep(t *testing.T) {
 				"send 1\nput $={\"N\":1,\"Text\":\"\"}", "put k=v", tt.want, tt.after, get, "")
 		})
 	}
+}
+
+// gone is a state of which nothing is kept while it is zero.
+type gone struct{ n []byte }
+
+func (g *gone) AppendBinary(b []byte) ([]byte, error) { return append(b, g.n...), nil }
+func (g *gone) UnmarshalBinary(b []byte) error        { g.n = b; return nil }
+
+func TestStateThatIsNothingHasNoCell(t *testing.T) {
+	p := verbs(map[string]func(*sdk.Session[gone], string) error{
+		"set":  func(s *sdk.Session[gone], v string) error { s.State.n = []byte(v); return nil },
+		"look": func(s *sdk.Session[gone], _ string) error { s.Textf("%s", s.State.n); return nil },
+		"fail": func(s *sdk.Session[gone], _ string) error {
+			s.State.n = []byte("lost")
+			return sdk.Reject("no", sdk.KeepOpen)
+		},
+	})
+	check(t, plugintest.Step(t, p, plugintest.Text("look"), plugintest.Text("set a"), plugintest.Text("set "), plugintest.Text("fail"),
+		plugintest.Text("look"), plugintest.Text("set b"), plugintest.Text("fail"), plugintest.Text("look")),
+		"send ", "put $=a", "delete $", "send no", "send ", "put $=b", "send no", "send b")
 }
 
 func TestPanicLeavesNeighboursAlone(t *testing.T) {
@@ -314,8 +386,17 @@ func TestCapabilityThatIsLacking(t *testing.T) {
 		"settle":  func(s *sdk.Session[struct{}], _ string) error { s.SendSettling(nil, false, 1); return nil },
 		"raw":     func(s *sdk.Session[struct{}], _ string) error { s.Raw(1); return nil },
 		"lines":   func(s *sdk.Session[struct{}], _ string) error { s.Lines(); return nil },
+		"told":    func(s *sdk.Session[struct{}], _ string) error { s.SendTold(nil, sdk.Order{Key: "k"}); return nil },
+		"ordered": func(s *sdk.Session[struct{}], _ string) error {
+			s.PublishAs(sdk.Publication{Channels: []string{"c"}, Order: sdk.Order{Key: "k", Number: 1}})
+			return nil
+		},
+		"act": func(s *sdk.Session[struct{}], _ string) error {
+			s.Call(sdk.Call{Target: sdk.Act{Action: sdk.Action{Told: sdk.Order{Key: "k", Number: 1}}}})
+			return nil
+		},
 	})
-	for _, verb := range []string{"push", "consume", "settle", "raw", "lines"} {
+	for _, verb := range []string{"push", "consume", "settle", "raw", "lines", "told", "ordered", "act"} {
 		b := plugintest.NewBench(t, p, plugintest.Config{Capabilities: []string{}})
 		check(t, b.Send(plugintest.Opened(), plugintest.Text(verb)), "", "close 1011 internal error")
 	}

@@ -21,6 +21,8 @@ type turn struct {
 	reply Answer     // likewise
 	asks  []*askCall // of which the first asked are in use
 	asked int
+	pubs  []*pubCall // likewise
+	spoke int
 	arena []byte // bytes that commands point to
 	state []byte // the state cell's new value, in arena; nil when unchanged
 	err   error  // of a command
@@ -42,9 +44,10 @@ type change struct {
 
 func (t *turn) add(c wire.Command) { t.step.Commands = append(t.step.Commands, c) }
 
-// put sets a cell on behalf of the SDK. A Bind stays the last command, as the contract has it.
-func (t *turn) put(key string, value []byte) {
-	t.add(wire.Command{Kind: wire.PutState, Key: key, Data: value})
+// put adds a command about a cell on behalf of the SDK. A Bind stays the last command, as the contract has
+// it.
+func (t *turn) put(c wire.Command) {
+	t.add(c)
 	if n := len(t.step.Commands); n > 1 && t.step.Commands[n-2].Kind == wire.Bind {
 		t.step.Commands[n-1], t.step.Commands[n-2] = t.step.Commands[n-2], t.step.Commands[n-1]
 	}
@@ -65,6 +68,10 @@ func (t *turn) reset(a *actor, n *node) {
 	}
 	t.arena, t.state, t.err = t.arena[:0], nil, nil
 	t.closed, t.bound, t.undo, t.asked = t.closed[:0], false, t.undo[:0], 0
+	for _, p := range t.pubs[:t.spoke] {
+		p.forget()
+	}
+	t.spoke = 0
 	t.size, t.own = a.size, a.own
 }
 
@@ -111,16 +118,19 @@ func (t *turn) event(a *actor, e *wire.Event) (ev Event, p *peer, skip bool, err
 		return Bound{entriesOf(cold.GetSnapshot().GetState())}, a.bound[e.Session], false, nil
 	}
 	p = t.peerOf(a, e.Session)
-	skip = p != nil && p.closing
+	// What a named actor asked for goes on after the session that it asked for.
+	skip = p != nil && p.closing && (!a.named || e.Kind != wire.Answer)
 	switch cold := e.Cold.(type) {
 	case *pluginv1.Closed:
 		ev, skip = Closed{int(cold.GetCode()), cold.GetReason(), cold.GetByClient()}, false
 	case *pluginv1.Answer:
 		t.reply = answerOf(cold)
-		if t.reply.Identity != nil && p != nil {
+		if t.reply.Identity != nil && p != nil && !cold.GetOnBehalf() {
 			p.identity = t.reply.Identity
 		}
 		ev = boxed(Answer{}, unsafe.Pointer(&t.reply))
+	case *pluginv1.ContextChanged:
+		ev = p.changed(cold)
 	case *pluginv1.Message:
 		ev = messageOf(cold)
 	case *pluginv1.Delivery:
@@ -134,6 +144,8 @@ func (t *turn) event(a *actor, e *wire.Event) (ev Event, p *peer, skip bool, err
 			ev = Timer{strings.Clone(e.Name)}
 		case wire.Eof:
 			ev = Eof{}
+		case wire.Told:
+			ev = Told{e.Data}
 		default: // Forget, and kinds that came with a later contract
 			skip = true
 		}

@@ -122,6 +122,14 @@ func TestRequests(t *testing.T) {
 	if got := post("/lines/stream", strings.NewReader(large)); got != "begin4194304 bytes" {
 		t.Errorf("streamed both ways: %q", got)
 	}
+	// The same route has WebSockets, whose sessions are none the worse for requests beside them.
+	ws := harness.MustDialLines(t, b.URL("/lines"))
+	if got := post("/lines", strings.NewReader("beside")); got != "POST /lines beside" {
+		t.Errorf("beside a WebSocket: %q", got)
+	}
+	if got, err := ws.Ask("LOCAL"); got != "local true" {
+		t.Errorf("the WebSocket beside requests: %q, %v", got, err)
+	}
 	if resp, err := http.Get(url + "/nowhere"); err != nil || resp.StatusCode != http.StatusNotFound {
 		t.Errorf("unknown path: %v, %v", resp, err)
 	} else {

@@ -3,104 +3,45 @@
 package test
 
 import (
-	"bufio"
 	"encoding/json"
-	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/protocol-bridge/bridge/test/internal/harness"
 )
 
-// nodeClient is a client in JavaScript, of test/ctproto, in a process of its own.
+// nodeClient is a client in JavaScript, of test/ctproto.
 type nodeClient struct {
-	t      *testing.T
-	stdin  io.WriteCloser
-	events chan []json.RawMessage
+	t *testing.T
+	*harness.Script
 }
 
 // startNodeClient starts one; first, if not empty, is sent before its socket can be open. The process
 // ends with the test.
 func startNodeClient(t *testing.T, url, authPayload, first string) *nodeClient {
 	t.Helper()
-	node, err := exec.LookPath("node")
-	if err == nil {
-		_, err = os.Stat(filepath.Join("ctproto", "node_modules", "ws"))
-	}
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skipf("the JavaScript client cannot run, try npm ci --prefix test/ctproto: %v", err)
-	}
+	harness.RequirePackages(t, "ctproto", "ws")
 	args := []string{"ctproto/run.mjs", url, authPayload}
 	if first != "" {
 		args = append(args, first)
 	}
-	cmd := exec.Command(node, args...)
-	cmd.Stderr = t.Output()
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	c := &nodeClient{t: t, stdin: stdin, events: make(chan []json.RawMessage, 100)}
-	go func() {
-		defer close(c.events)
-		lines := bufio.NewScanner(stdout)
-		for lines.Scan() {
-			var event []json.RawMessage
-			if json.Unmarshal(lines.Bytes(), &event) == nil {
-				c.events <- event
-			}
-		}
-		_ = cmd.Wait() // it is killed where it does not end by itself
-	}()
-	t.Cleanup(func() {
-		_ = stdin.Close()
-		late := time.AfterFunc(harness.AnswerLimit, func() { _ = cmd.Process.Kill() })
-		defer late.Stop()
-		for range c.events {
-			continue // nobody looks at them any more
-		}
-	})
-	return c
+	return &nodeClient{t, harness.StartScript(t, args...)}
 }
 
 func (c *nodeClient) send(line string) {
 	c.t.Helper()
-	if _, err := io.WriteString(c.stdin, line+"\n"); err != nil {
-		c.t.Fatal(err)
-	}
+	c.Tell(json.RawMessage(line))
 }
 
 // expect waits for what the application is told next: the parts of the event as JSON.
 func (c *nodeClient) expect(want ...string) []json.RawMessage {
 	c.t.Helper()
-	select {
-	case event, ok := <-c.events:
-		if !ok {
-			c.t.Fatalf("the client ended, want %v", want)
+	event := c.Event()
+	for i, w := range want {
+		if i >= len(event) || string(event[i]) != w {
+			c.t.Fatalf("got %s, want %v", event, want)
 		}
-		for i, w := range want {
-			if i >= len(event) || string(event[i]) != w {
-				c.t.Fatalf("got %s, want %v", event, want)
-			}
-		}
-		return event
-	case <-time.After(harness.AnswerLimit):
-		c.t.Fatalf("nothing came, want %v", want)
 	}
-	return nil
+	return event
 }
 
 // Given the JavaScript client and a back-end that adds, when it connects and sends before open, then

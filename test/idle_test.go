@@ -39,7 +39,7 @@ func TestIdleSessionsOutliveThePlugin(t *testing.T) {
 	// have it.
 	b := harness.Start(t, harness.Config{
 		File: ctproto(harness.StartBackend(t), "") + harness.LinesPlugin(""),
-		Env:  []string{"GOMEMLIMIT=64MiB"},
+		Env:  []string{"GOMEMLIMIT=64MiB", "GOGC=100"}, // a small heap is collected as well
 	})
 	visit(t, b, 500) // what is allocated once, is
 	before := harness.RSS(b.Pid())

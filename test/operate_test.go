@@ -21,24 +21,10 @@ import (
 	"github.com/protocol-bridge/bridge/test/internal/harness"
 )
 
-// command runs a command of the bridge's operator and returns its exit status and what it said.
-func command(t *testing.T, b *harness.Bridge, args ...string) (status int, said string) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), harness.Program("bridge"), append(args, "--config", filepath.Join(filepath.Dir(b.Tmp()), "bridge.hcl"))...)
-	out, err := cmd.CombinedOutput()
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		return exit.ExitCode(), string(out)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return 0, string(out)
-}
-
 // must is a command that has to succeed.
 func must(t *testing.T, b *harness.Bridge, args ...string) string {
 	t.Helper()
-	status, said := command(t, b, args...)
+	status, said := b.Command(args...)
 	if status != 0 {
 		t.Fatalf("bridge %q: status %d\n%s", args, status, said)
 	}
@@ -122,7 +108,7 @@ func TestOperate(t *testing.T) {
 	for _, ws := range []*websocket.Conn{ada, bob} {
 		hears(t, ws, `"type":"news","payload":{"n":1463786910324359168}`)
 	}
-	if status, said := command(t, b, "publish", "$all", `{"type":"news","payload":{}}`); status != 1 || !strings.Contains(said, `begins with "$"`) {
+	if status, said := b.Command("publish", "$all", `{"type":"news","payload":{}}`); status != 1 || !strings.Contains(said, `begins with "$"`) {
 		t.Errorf("publish to the core's own: %d %s", status, said)
 	}
 
@@ -201,11 +187,11 @@ func TestOneDataDir(t *testing.T) {
 	if info, err := os.Stat(socket); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("socket: %v, %v", info, err)
 	}
-	status, said := command(t, b, "run")
+	status, said := b.Command("run")
 	if want := fmt.Sprintf("another bridge, process %d, uses data_dir", b.Pid()); status != 1 || !strings.Contains(said, want) || !strings.Contains(said, "Stop that one") {
 		t.Errorf("a second bridge: status %d\n%s", status, said)
 	}
-	if status, said := command(t, b, "validate"); status != 0 {
+	if status, said := b.Command("validate"); status != 0 {
 		t.Errorf("validate beside it: status %d\n%s", status, said)
 	}
 	if said := must(t, b, "status"); !strings.Contains(said, fmt.Sprintf("process %d", b.Pid())) {
@@ -216,7 +202,7 @@ func TestOneDataDir(t *testing.T) {
 	if _, err := os.Stat(socket); err != nil {
 		t.Errorf("a killed bridge cleaned up: %v", err)
 	}
-	if status, said := command(t, b, "status"); status != 1 || !strings.Contains(said, "nobody answers at") {
+	if status, said := b.Command("status"); status != 1 || !strings.Contains(said, "nobody answers at") {
 		t.Errorf("status of a killed one: %d\n%s", status, said)
 	}
 	second := exec.CommandContext(t.Context(), harness.Program("bridge"), "run", "--config", filepath.Join(dir, "bridge.hcl"))
@@ -225,7 +211,7 @@ func TestOneDataDir(t *testing.T) {
 		t.Fatal(err)
 	}
 	harness.Until(t, harness.AnswerLimit, "the next one is there", func() bool {
-		status, said := command(t, b, "status")
+		status, said := b.Command("status")
 		return status == 0 && strings.Contains(said, fmt.Sprintf("process %d", second.Process.Pid)) && strings.Contains(said, "\nready\n")
 	})
 	if err := second.Process.Signal(syscall.SIGTERM); err != nil {
@@ -237,7 +223,7 @@ func TestOneDataDir(t *testing.T) {
 	if _, err := os.Stat(socket); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the socket stays: %v", err)
 	}
-	if status, said := command(t, b, "status"); status != 1 || !strings.Contains(said, "there is no ") {
+	if status, said := b.Command("status"); status != 1 || !strings.Contains(said, "there is no ") {
 		t.Errorf("status of none: %d\n%s", status, said)
 	}
 	b.CheckNothingLeft()

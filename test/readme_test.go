@@ -44,6 +44,21 @@ func TestReadmes(t *testing.T) {
 	}
 }
 
+// TestMigrationPage: so are those of the page for who comes from a Logux server.
+func TestMigrationPage(t *testing.T) {
+	text, err := os.ReadFile("../docs/logux-migration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := hclBlock.FindAllStringSubmatch(string(text), -1)
+	if len(blocks) == 0 {
+		t.Error("it shows no configuration")
+	}
+	for _, b := range blocks {
+		validate(t, b[1], "LOGUX_CONTROL_SECRET="+harness.Secret)
+	}
+}
+
 // TestRepositoryConfiguration: the file that `bridge` runs in the repository is valid.
 func TestRepositoryConfiguration(t *testing.T) {
 	text, err := os.ReadFile("../bridge.hcl")
@@ -53,13 +68,15 @@ func TestRepositoryConfiguration(t *testing.T) {
 	validate(t, string(text))
 }
 
-func validate(t *testing.T, hcl string) {
+func validate(t *testing.T, hcl string, environ ...string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "bridge.hcl")
 	if err := os.WriteFile(file, []byte(hcl), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(harness.Program("bridge"), "validate", "--config", file).CombinedOutput(); err != nil {
+	cmd := exec.Command(harness.Program("bridge"), "validate", "--config", file)
+	cmd.Env = append(os.Environ(), environ...)
+	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

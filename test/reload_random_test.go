@@ -19,16 +19,23 @@ import (
 // routes is a configuration of the random story: what each path leads to.
 type routes map[string]randomRoute
 
-type randomRoute struct{ auth, upstream, frame, errors string }
+type randomRoute struct{ auth, upstream, push, frame, errors string }
 
 func (r routes) file() string {
 	var b strings.Builder
 	b.WriteString(harness.AuthBlock)
 	b.WriteString("auth \"static\" \"other\" {\n  tokens = { " + harness.Token + " = \"38\" }\n}\n")
-	b.WriteString("upstream \"dev\" \"echo\" {}\nupstream \"dev\" \"again\" {}\nplugin \"ctproto\" {\n")
+	b.WriteString("upstream \"dev\" \"echo\" {}\nupstream \"dev\" \"again\" {}\n")
+	for _, name := range []string{"one", "two"} {
+		fmt.Fprintf(&b, "upstream \"logux_server\" %q {\n  url    = \"http://127.0.0.1:1/\"\n  secret = %q\n}\n", name, name)
+	}
+	b.WriteString("plugin \"ctproto\" {\n")
 	for _, path := range slices.Sorted(maps.Keys(r)) {
 		x := r[path]
 		fmt.Fprintf(&b, "  route %q {\n    auth     = auth.static.%s\n    upstream = upstream.dev.%s\n", path, x.auth, x.upstream)
+		if x.push != "" {
+			b.WriteString("    push     = upstream.logux_server." + x.push + "\n")
+		}
 		fmt.Fprintf(&b, "    limits {\n      max_frame = %q\n    }\n    config {\n      errors = %q\n    }\n  }\n", x.frame, x.errors)
 	}
 	b.WriteString("}\n")
@@ -64,6 +71,7 @@ func (r routes) lines(next routes) (lines []string, closed map[string]bool) {
 		}{
 			{"auth", old.auth != now.auth},
 			{"upstream", old.upstream != now.upstream},
+			{"push", old.push != now.push},
 			{"limits", old.frame != now.frame},
 			{"config", old.errors != now.errors},
 		} {
@@ -71,7 +79,7 @@ func (r routes) lines(next routes) (lines []string, closed map[string]bool) {
 				differs = append(differs, d.what)
 			}
 		}
-		told = told || old.errors != now.errors
+		told = told || old.errors != now.errors || (old.push == "") != (now.push == "")
 		if len(differs) > 0 {
 			add("~", path, ": "+strings.Join(differs, ", "), old.auth != now.auth)
 		}
@@ -95,6 +103,7 @@ func drawRoutes(t *rapid.T) routes {
 			r[path] = randomRoute{
 				auth:     rapid.SampledFrom([]string{"dev", "dev", "other"}).Draw(t, "auth"),
 				upstream: rapid.SampledFrom([]string{"echo", "again"}).Draw(t, "upstream"),
+				push:     rapid.SampledFrom([]string{"", "one", "two"}).Draw(t, "push"),
 				frame:    rapid.SampledFrom([]string{"1KiB", "2KiB"}).Draw(t, "frame"),
 				errors:   rapid.SampledFrom([]string{"message", "message", "silent"}).Draw(t, "errors"),
 			}

@@ -3,10 +3,12 @@
 package test
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -18,13 +20,31 @@ import (
 )
 
 // TestReloadUnderLoad reloads ten times while clients ask: each time something differs that is not
-// theirs, or that they need not notice. No connection is closed, no answer is lost, and no back-end is
-// asked twice.
+// theirs, or that they need not notice, and in between there is a file with a fault. No connection is
+// closed, no answer is lost, and no back-end is asked twice; only the sessions of a route that is gone
+// are closed, in order.
 func TestReloadUnderLoad(t *testing.T) {
 	backend := harness.StartBackend(t)
 	base := ctproto(backend, "")
-	b := harness.Start(t, harness.Config{File: base})
+	const going = 50
+	b := harness.Start(t, harness.Config{File: strings.Replace(base, "route \"/client\" {", "route \"/going\" {\n    auth = auth.static.dev\n    upstream = upstream.logux.app\n  }\n  route \"/client\" {", 1)})
 	load := startLoad(t, b.URL("/client"), backend)
+	ends := make(chan error, going)
+	for range going {
+		r, err := harness.DialRaw(b.Address(), "/going")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(r.Close)
+		if err := r.Authorize(); err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			_, err := r.Read(harness.AnswerLimit)
+			r.Close()
+			ends <- err
+		}()
+	}
 	every := time.NewTicker(size(500*time.Millisecond, 50*time.Millisecond))
 	defer every.Stop()
 	for i := range 10 {
@@ -39,9 +59,20 @@ func TestReloadUnderLoad(t *testing.T) {
 		if lines, ok := b.Reload(variants[i%len(variants)]); !ok || len(lines) == 0 {
 			t.Errorf("reload %d: %v, %q", i, ok, lines)
 		}
+		if lines, ok := b.Reload(base + "plugin {"); ok || len(lines) != 1 || !lineNamed.MatchString(lines[0]) {
+			t.Errorf("a file with a fault: %v, %q", ok, lines)
+		}
+	}
+	for range going {
+		if closed, ok := errors.AsType[*harness.CloseError](<-ends); !ok || closed.Code != restarts {
+			t.Errorf("a session of the removed route ended with %v, want %d", closed, restarts)
+		}
 	}
 	t.Log(load.Finish(t))
 }
+
+// lineNamed is how a fault begins.
+var lineNamed = regexp.MustCompile(`^.*bridge\.hcl:\d+,\d+-\d+: `)
 
 // echoFile is a configuration with a few routes that echo.
 func echoFile(head, routes string) string {
@@ -311,7 +342,7 @@ func TestReloadCommand(t *testing.T) {
 		t.Errorf("an unchanged file: %q", said)
 	}
 	b.Write(strings.Replace(one, "upstream =", "upstraem =", 1))
-	status, said := command(t, b, "reload")
+	status, said := b.Command("reload")
 	for _, want := range []string{"Unsupported argument", "bridge.hcl line ", "upstraem = upstream.dev.echo", `Did you mean "upstream"?`} {
 		if status != 1 || !strings.Contains(said, want) {
 			t.Errorf("status %d, want 1; said, without %q:\n%s", status, want, said)
@@ -319,7 +350,7 @@ func TestReloadCommand(t *testing.T) {
 	}
 	b.Write(echoFile("", echoRoute("/client", "    config {\n      errors = \"loud\"\n    }\n")) +
 		"plugin \"again\" {\n  type = \"ctproto\"\n" + echoRoute("/again", "    config {\n      tokn = payload.a\n    }\n") + "}\n")
-	if status, said = command(t, b, "reload"); status != 1 || !strings.Contains(said, `errors = "loud"`) || !strings.Contains(said, `named "tokn"`) {
+	if status, said = b.Command("reload"); status != 1 || !strings.Contains(said, `errors = "loud"`) || !strings.Contains(said, `named "tokn"`) {
 		t.Errorf("faults of two plugins: status %d, said\n%s", status, said)
 	}
 	b.Write(echoFile("", echoRoute("/client", "    limits {\n      max_frame = \"1KiB\"\n    }\n")+echoRoute("/more", "")))
@@ -333,7 +364,7 @@ func TestReloadCommand(t *testing.T) {
 	echoes(t, ws)
 	b.Write(one)
 	b.Stop()
-	if status, said := command(t, b, "reload"); status != 1 || !strings.Contains(said, "no bridge runs") {
+	if status, said := b.Command("reload"); status != 1 || !strings.Contains(said, "no bridge runs") {
 		t.Errorf("nothing runs: status %d, %q", status, said)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -54,6 +55,33 @@ func TestReplaceUnderLoad(t *testing.T) {
 		children := b.Children()
 		return len(children) == 1 && children[0] == p.Pid
 	})
+}
+
+// And it holds when another program lies where the plugin's was, which then serves.
+func TestSwapUnderLoad(t *testing.T) {
+	data, err := os.ReadFile(harness.Program("bridge"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "ctproto")
+	install(t, path, data)
+	backend := harness.StartBackend(t)
+	file := ctproto(backend, fmt.Sprintf("  command = [%q, \"plugin\", \"ctproto\"]", path))
+	b := harness.Start(t, harness.Config{File: file})
+	load := startLoad(t, b.URL("/client"), backend)
+	swaps := size(5, 2)
+	for i := range swaps {
+		harness.Pause(replaceEvery / 2)
+		install(t, path, fmt.Appendf(slices.Clip(data), "version %d", i)) // what stands behind a program is not run
+		old := b.Plugin("ctproto").Pid
+		if lines, ok := b.Reload(file); !ok || !slices.Equal(lines, []string{"~ plugin ctproto: program; new process, all sessions stay"}) {
+			t.Errorf("reload: %q", lines)
+		}
+		if p := b.Plugin("ctproto"); p.Pid == old || p.Pid == 0 {
+			t.Errorf("process %d serves, want another than %d", p.Pid, old)
+		}
+	}
+	t.Logf("%d times swapped: %v", swaps, load.Finish(t))
 }
 
 // The same holds when processes are killed while they are being replaced.

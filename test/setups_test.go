@@ -5,15 +5,12 @@ package test
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"testing"
 
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/protocol-bridge/bridge/test/internal/harness"
 )
-
-var fixedAddress = regexp.MustCompile(`(address\s+= )"127\.0\.0\.1:\d+"`)
 
 // TestSetups starts each of the set-ups that an operator begins with, on free ports.
 func TestSetups(t *testing.T) {
@@ -32,7 +29,7 @@ func TestSetups(t *testing.T) {
 				t.Fatal(err)
 			}
 			b := harness.Start(t, harness.Config{
-				Head: fixedAddress.ReplaceAllString(string(text), `$1"127.0.0.1:0"`),
+				Head: harness.FreePorts(string(text)),
 				Env:  []string{"BRIDGE_OPS_HASH=" + string(hash), "BRIDGE_HOOK_SECRET=" + harness.Secret, "LOGUX_CONTROL_SECRET=" + harness.Secret},
 			})
 			if status := b.Stop(); status != 0 {

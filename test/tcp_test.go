@@ -82,14 +82,16 @@ func TestTCPRawBytes(t *testing.T) {
 	killer.Go(func() {
 		every := time.NewTicker(150 * time.Millisecond)
 		defer every.Stop()
-		for {
+		for before := 0; ; {
 			select {
 			case <-stop:
 				return
 			case <-every.C:
-				for _, pid := range b.Children() {
-					_ = syscall.Kill(pid, syscall.SIGKILL)
+				p := b.Plugin("lines")
+				if p.State == "running" && p.Pid == before { // each has had some time to do something
+					_ = syscall.Kill(p.Pid, syscall.SIGKILL)
 				}
+				before = p.Pid
 			}
 		}
 	})

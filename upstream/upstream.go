@@ -32,9 +32,17 @@ type Request struct {
 	Type      string
 	// Payload is JSON, passed on byte for byte.
 	Payload []byte
+	// Version is that of the Logux back-end protocol in which a Logux server is asked; 0: its own.
+	Version int
 	// Raw is one command in the upstream's own form, which replaces Type and Payload; elements of
 	// the answer are then yielded one by one in Answer.Raw.
 	Raw []byte
+	// RawID is the id that answers to Raw repeat, and RawArray says that it is an array, where whoever
+	// checked it has noted so; nil: it is to be read again.
+	RawID    []byte
+	RawArray bool
+	// Together, with Raw, yields elements that came in one piece in one Answer, with a comma between two.
+	Together bool
 }
 
 // Outcome says how a question ended.
@@ -84,7 +92,8 @@ type Answer struct {
 	Items []Item
 	// Joins and Leaves are channels that the session that asked is to join and to leave.
 	Joins, Leaves []string
-	// Raw is one element in the back-end's own form, where Request.Raw asked for that.
+	// Raw is one element in the back-end's own form, where Request.Raw asked for that, or several of one
+	// piece, with Request.Together.
 	Raw []byte
 
 	// Detail is for the log and never for a client: a stack, a status, a parser's complaint.

@@ -21,10 +21,23 @@ type protocol interface {
 	answer(payload []byte, conn int) (seq uint32, ok bool)
 }
 
+// talker is a protocol in which there is more than requests and answers.
+type talker interface {
+	// reply appends the frame that a frame is to be told, if any, and says whether it is no answer to a
+	// request.
+	reply(dst, payload []byte) (_ []byte, aside bool)
+}
+
+// audience is a protocol in which others hear of requests.
+type audience interface {
+	// heard takes a frame of a connection that asks nothing, and says whether it is one.
+	heard(c *conn, payload []byte) (bool, error)
+}
+
 // greeting is what a connection begins with.
 type greeting interface {
-	// hello is sent first; nil: nothing is.
-	hello() []byte
+	// hello is what the connection of that index sends first; nil: nothing is sent by any.
+	hello(conn int) []byte
 	// welcome says whether a frame is the answer to it.
 	welcome(payload []byte) bool
 }
@@ -43,12 +56,18 @@ const ring = 1 << 12
 
 // greet sends the connections' hello and waits for all answers.
 func greet(l *loop, conns []*conn, p greeting) error {
-	hello := p.hello()
-	if hello == nil {
+	if p.hello(0) == nil {
 		return nil
 	}
 	missing := len(conns)
-	l.frame = func(_ *conn, payload []byte) error {
+	talks, _ := p.(talker)
+	l.frame = func(c *conn, payload []byte) error {
+		if talks != nil {
+			var aside bool
+			if c.out, aside = talks.reply(c.out, payload); aside {
+				return nil
+			}
+		}
 		if !p.welcome(payload) {
 			return fmt.Errorf("the server greets with %q", payload)
 		}
@@ -56,18 +75,13 @@ func greet(l *loop, conns []*conn, p greeting) error {
 		return nil
 	}
 	for _, c := range conns {
-		c.out = append(c.out, hello...)
+		c.out = append(c.out, p.hello(c.index)...)
 		if err := l.flush(c); err != nil {
 			return err
 		}
 	}
-	for deadline := now() + int64(30*time.Second); missing > 0; {
-		if now() > deadline {
-			return fmt.Errorf("%d connections were not greeted", missing)
-		}
-		if err := l.wait(); err != nil {
-			return err
-		}
+	if err := l.until(30*time.Second, func() bool { return missing == 0 }); err != nil {
+		return fmt.Errorf("%d connections were not greeted: %w", missing, err)
 	}
 	return nil
 }
@@ -76,11 +90,12 @@ func greet(l *loop, conns []*conn, p greeting) error {
 type exchange struct {
 	spec    *Spec
 	loop    *loop
+	conns   []*conn // those that ask
 	proto   protocol
+	talker  talker // nil: there is nothing but answers
 	ordered bool
 	clock   *clock
 	result  Result
-	hist    histogram
 
 	// Of an open loop.
 	first int64  // when the first request was due
@@ -92,13 +107,14 @@ type exchange struct {
 }
 
 func newExchange(s *Spec, l *loop) *exchange {
-	x := &exchange{spec: s, loop: l, ordered: s.Kind == Echo}
-	if s.Kind == Echo {
-		x.proto = newEcho(s.Size)
-	} else {
-		x.proto = ctproto{}
-	}
-	for _, c := range l.conns {
+	return newExchangeOf(s, l, l.conns, protocolOf(s))
+}
+
+// newExchangeOf is one on some of the connections.
+func newExchangeOf(s *Spec, l *loop, conns []*conn, p protocol) *exchange {
+	x := &exchange{spec: s, loop: l, conns: conns, ordered: s.Kind == Echo, proto: p}
+	x.talker, _ = x.proto.(talker)
+	for _, c := range conns {
 		c.session.sent = make([]int64, ring)
 	}
 	return x
@@ -112,10 +128,18 @@ const openTick = 500 * time.Microsecond
 const lastAnswers = 5 * time.Second
 
 func (x *exchange) run() (*Result, error) {
-	if err := greet(x.loop, x.loop.conns, x.proto); err != nil {
+	if err := greet(x.loop, x.conns, x.proto); err != nil {
 		return nil, err
 	}
 	x.loop.frame = x.answered
+	if a, ok := x.proto.(audience); ok {
+		x.loop.frame = func(c *conn, payload []byte) error {
+			if heard, err := a.heard(c, payload); heard || err != nil {
+				return err
+			}
+			return x.answered(c, payload)
+		}
+	}
 	x.clock = newClock(x.spec)
 	if err := x.start(); err != nil {
 		return nil, err
@@ -144,14 +168,14 @@ func (x *exchange) run() (*Result, error) {
 
 func (x *exchange) start() error {
 	at := now()
-	for _, c := range x.loop.conns {
+	for _, c := range x.conns {
 		c.session.heard = at
 	}
 	if x.spec.Rate > 0 {
 		x.first = at
 		return x.loop.every(openTick)
 	}
-	for _, c := range x.loop.conns {
+	for _, c := range x.conns {
 		for range x.spec.InFlight {
 			x.send(c, at)
 		}
@@ -185,7 +209,7 @@ func (x *exchange) sendDue(at int64) error {
 	target := uint64(float64(tick) * openTick.Seconds() * x.spec.Rate)
 	burst := uint64(x.spec.InFlight)
 	for ; x.due+burst <= target; x.due += burst {
-		c := x.loop.conns[x.due/burst%uint64(len(x.loop.conns))]
+		c := x.conns[x.due/burst%uint64(len(x.conns))]
 		for range burst {
 			x.send(c, x.first+tick*int64(openTick))
 		}
@@ -198,6 +222,12 @@ func (x *exchange) sendDue(at int64) error {
 
 // answered takes an answer, and sends the next request of a closed loop.
 func (x *exchange) answered(c *conn, payload []byte) error {
+	if x.talker != nil {
+		var aside bool
+		if c.out, aside = x.talker.reply(c.out, payload); aside {
+			return nil
+		}
+	}
 	s := &c.session
 	seq, ok := x.proto.answer(payload, c.index)
 	if !ok {
@@ -211,7 +241,7 @@ func (x *exchange) answered(c *conn, payload []byte) error {
 	at := now()
 	if x.clock.measuring {
 		x.result.Messages++
-		x.hist.add(time.Duration(at - *slot))
+		x.clock.took(time.Duration(at - *slot))
 		x.longest = max(x.longest, time.Duration(at-s.heard))
 	}
 	s.heard = at
@@ -249,9 +279,9 @@ func (x *exchange) kill(at int64) error {
 		return nil
 	}
 	x.killed++
-	children := process.Children(x.spec.KillChildOf)
-	if len(children) != 1 {
-		return fmt.Errorf("there are %d plugin processes where one is to be killed", len(children))
+	children := process.Children(x.spec.KillChildOf) // the oldest first
+	if n := len(children); n == 0 || n > 1 && !x.spec.Spare {
+		return fmt.Errorf("there are %d plugin processes where one is to be killed", n)
 	}
 	return unix.Kill(children[0], unix.SIGKILL)
 }
@@ -259,7 +289,7 @@ func (x *exchange) kill(at int64) error {
 // finish waits for the answers that are due, and a moment for such as are not.
 func (x *exchange) finish() (*Result, error) {
 	missing := func() (n uint64) {
-		for _, c := range x.loop.conns {
+		for _, c := range x.conns {
 			n += uint64(c.session.inFlight)
 		}
 		return n
@@ -275,7 +305,7 @@ func (x *exchange) finish() (*Result, error) {
 		}
 	}
 	x.result.Lost = missing()
-	x.result.P50, x.result.P99, x.result.Max = x.hist.at(0.5), x.hist.at(0.99), x.hist.max
+	x.clock.times(&x.result)
 	return &x.result, nil
 }
 

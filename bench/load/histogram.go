@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// histogram counts durations, to one part in thirty.
+// histogram counts durations, to less than a hundredth.
 type histogram struct {
 	counts [64 * subBuckets]uint64
 	total  uint64
@@ -15,7 +15,7 @@ type histogram struct {
 }
 
 const (
-	subBits    = 5
+	subBits    = 7
 	subBuckets = 1 << subBits
 )
 

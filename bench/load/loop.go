@@ -29,6 +29,7 @@ type conn struct {
 	partial   []byte // a frame of which more must come
 	out       []byte // frames to be written
 	stuck     bool   // the socket was full
+	http      bool   // plain requests and answers; a frame is the body of one
 	session   session
 }
 
@@ -39,26 +40,51 @@ var epoch = time.Now()
 // now is a time in ns that goes on evenly.
 func now() int64 { return int64(time.Since(epoch)) }
 
-func dialAll(s *Spec) (*loop, error) {
+func newLoop() (*loop, error) {
 	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, err
 	}
-	l := &loop{ep: ep, in: make([]byte, readSize), events: make([]unix.EpollEvent, 512), timer: -1}
-	for i := range s.Connections {
-		fd, rest, err := dial(s.Address, s.Path)
-		if err != nil {
-			l.close()
-			return nil, err
-		}
-		c := &conn{fd: fd, index: i, partial: rest}
-		l.conns = append(l.conns, c)
-		if err := l.control(unix.EPOLL_CTL_ADD, c, unix.EPOLLIN); err != nil {
-			l.close()
-			return nil, err
-		}
+	return &loop{ep: ep, in: make([]byte, readSize), events: make([]unix.EpollEvent, 512), timer: -1}, nil
+}
+
+func dialAll(s *Spec) (*loop, error) {
+	l, err := newLoop()
+	if err != nil {
+		return nil, err
+	}
+	if err := l.dialEach(s); err != nil {
+		l.close()
+		return nil, err
 	}
 	return l, nil
+}
+
+// dialEach opens what the spec says; of a MeshFanout the first one is a back-end's.
+func (l *loop) dialEach(s *Spec) error {
+	if s.Kind != MeshFanout {
+		return l.dial(s, s.Connections)
+	}
+	if err := l.dial(s.api(), 1); err != nil {
+		return err
+	}
+	return l.dial(s, s.Connections-1)
+}
+
+// dial opens so many connections more.
+func (l *loop) dial(s *Spec, n int) error {
+	for range n {
+		fd, rest, err := dial(s)
+		if err != nil {
+			return err
+		}
+		c := &conn{fd: fd, index: len(l.conns), partial: rest, http: s.Path == ""}
+		l.conns = append(l.conns, c)
+		if err := l.control(unix.EPOLL_CTL_ADD, c, unix.EPOLLIN); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *loop) control(op int, c *conn, events uint32) error {
@@ -89,11 +115,36 @@ func (l *loop) every(d time.Duration) error {
 	return unix.EpollCtl(l.ep, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: -1})
 }
 
-// wait waits for something to happen and serves it.
+// patience is how long wait waits, in ms.
+const patience = 100
+
+// wait waits for something to happen, for a while, and serves it.
 func (l *loop) wait() error {
-	n, err := unix.EpollWait(l.ep, l.events, 100)
+	_, err := l.serve(patience)
+	return err
+}
+
+// errOverdue is what until returns when it has waited in vain.
+var errOverdue = errors.New("it does not come in time")
+
+// until serves what happens until something is so, for so long at most.
+func (l *loop) until(limit time.Duration, done func() bool) error {
+	for deadline := now() + int64(limit); !done(); {
+		if now() > deadline {
+			return errOverdue
+		}
+		if err := l.wait(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serve serves what happens within so many ms, and says whether something did.
+func (l *loop) serve(patience int) (served bool, err error) {
+	n, err := unix.EpollWait(l.ep, l.events, patience)
 	if err != nil && !errors.Is(err, unix.EINTR) {
-		return err
+		return false, err
 	}
 	for i := range max(n, 0) {
 		e := &l.events[i]
@@ -105,19 +156,19 @@ func (l *loop) wait() error {
 		if e.Events&unix.EPOLLOUT != 0 {
 			c.stuck = false
 			if err := l.control(unix.EPOLL_CTL_MOD, c, unix.EPOLLIN); err != nil {
-				return err
+				return false, err
 			}
 		}
 		if e.Events&(unix.EPOLLIN|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 			if err := l.read(c); err != nil {
-				return fmt.Errorf("connection %d: %w", c.index, err)
+				return false, fmt.Errorf("connection %d: %w", c.index, err)
 			}
 		}
 		if err := l.flush(c); err != nil {
-			return fmt.Errorf("connection %d: %w", c.index, err)
+			return false, fmt.Errorf("connection %d: %w", c.index, err)
 		}
 	}
-	return nil
+	return n > 0, nil
 }
 
 func (l *loop) read(c *conn) error {
@@ -138,14 +189,20 @@ func (l *loop) read(c *conn) error {
 
 func (l *loop) frames(c *conn, b []byte) (rest []byte, err error) {
 	for {
-		payload, rest, ok, err := cut(b)
+		next := cut
+		if c.http {
+			next = cutAnswer
+		}
+		payload, rest, ok, err := next(b)
 		if err != nil || !ok {
 			return rest, err
 		}
-		if err := l.frame(c, payload); err != nil {
+		b = rest
+		if payload == nil {
+			c.out = append(c.out, pong...)
+		} else if err := l.frame(c, payload); err != nil {
 			return rest, err
 		}
-		b = rest
 	}
 }
 

@@ -4,8 +4,20 @@ package load
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 )
+
+// protocolOf is the protocol of a spec, but for a [Fanout].
+func protocolOf(s *Spec) protocol {
+	switch s.Kind {
+	case CTProto:
+		return ctproto{s.Token}
+	case Logux:
+		return new(logux)
+	}
+	return newEcho(s.Size)
+}
 
 // echo is frames of a fixed size that come back as they are. A frame begins with its number.
 type echo struct {
@@ -26,7 +38,7 @@ func appendFiller(payload []byte, size int) []byte {
 	return payload
 }
 
-func (*echo) hello() []byte       { return nil }
+func (*echo) hello(int) []byte    { return nil }
 func (*echo) welcome([]byte) bool { return false }
 
 func (e *echo) request(dst []byte, _ int, seq uint32) []byte { return e.frame.append(dst, seq, 0) }
@@ -38,10 +50,11 @@ func (e *echo) answer(payload []byte, _ int) (uint32, bool) {
 
 // ctproto is requests whose payload the back-end sends back. The payload repeats number and
 // connection, so an answer with another's payload is seen.
-type ctproto struct{}
+type ctproto struct{ token string }
 
 const (
-	authorize  = `{"messageId":"authorize0","type":"authorize","payload":{"token":"good-token"}}`
+	authorize  = `{"messageId":"authorize0","type":"authorize","payload":{"token":%q}}`
+	goodToken  = "good-token"
 	authorized = `{"messageId":"authorize0",`
 
 	ctRequest   = `{"messageId":"id00000000","type":"bench/say","payload":{"n":"00000000","conn":"%08x","text":"all work and no play"}}`
@@ -57,8 +70,8 @@ var (
 	ctExpected = fmt.Appendf(nil, ctAnswer, 0)
 )
 
-func (ctproto) hello() []byte {
-	t := newTemplate([]byte(authorize))
+func (p ctproto) hello(int) []byte {
+	t := newTemplate(fmt.Appendf(nil, authorize, cmp.Or(p.token, goodToken)))
 	return t.frame
 }
 

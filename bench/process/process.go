@@ -5,10 +5,13 @@ package process
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -61,14 +64,14 @@ func Calls(pid int) (reads, writes uint64, err error) {
 	return reads, writes, nil
 }
 
-// Children are the ids of the processes that a process started and that run. The end of an entry's
-// way is not waited for: a process that goes meanwhile is left out.
+// Children are the ids of the processes that a process started and that run, the oldest first. The end
+// of an entry's way is not waited for: a process that goes meanwhile is left out.
 func Children(parent int) []int {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
 		return nil
 	}
-	var pids []int
+	started := make(map[int]uint64)
 	for _, name := range stats {
 		data, err := os.ReadFile(name)
 		if err != nil {
@@ -77,12 +80,17 @@ func Children(parent int) []int {
 		// pid (name) state ppid …, where the name may hold anything.
 		_, rest, ok := bytes.Cut(data[bytes.LastIndexByte(data, ')')+1:], []byte(" "))
 		fields := bytes.Fields(rest)
-		if !ok || len(fields) < 2 || string(fields[0]) == "Z" || string(fields[1]) != strconv.Itoa(parent) {
+		const startTime = 19 // the field behind the state that says when it was started
+		if !ok || len(fields) <= startTime || string(fields[0]) == "Z" || string(fields[1]) != strconv.Itoa(parent) {
 			continue
 		}
-		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name))); err == nil {
-			pids = append(pids, pid)
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+		at, errAt := strconv.ParseUint(string(fields[startTime]), 10, 64)
+		if err == nil && errAt == nil {
+			started[pid] = at
 		}
 	}
-	return pids
+	return slices.SortedFunc(maps.Keys(started), func(a, b int) int {
+		return cmp.Or(cmp.Compare(started[a], started[b]), cmp.Compare(a, b))
+	})
 }

@@ -95,10 +95,7 @@ func ask(ctx context.Context, socket, method, path string, body []byte) ([]byte,
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", socket)
-	}}
-	res, err := transport.RoundTrip(req)
+	res, err := socketTransport(socket).RoundTrip(req)
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +108,13 @@ func ask(ctx context.Context, socket, method, path string, body []byte) ([]byte,
 		return nil, &refused{res.StatusCode, strings.TrimSpace(string(text))}
 	}
 	return text, nil
+}
+
+// socketTransport asks the bridge at a socket, whatever the host.
+func socketTransport(socket string) *http.Transport {
+	return &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}
 }
 
 // unanswered tells people why there is no answer, and what to do.

@@ -10,6 +10,8 @@ import (
 
 	"github.com/protocol-bridge/bridge/core"
 	"github.com/protocol-bridge/bridge/core/admin"
+	"github.com/protocol-bridge/bridge/core/broker"
+	"github.com/protocol-bridge/bridge/core/cluster"
 	"github.com/protocol-bridge/bridge/core/pluginhost"
 )
 
@@ -33,12 +35,26 @@ func mend(err error) string {
 		if dir.Held {
 			return "Stop that one, or give this one a data_dir of its own in bridge.hcl."
 		}
+		if errors.Is(err, syscall.ENOSPC) {
+			return "Make room on its disk, or choose another data_dir in bridge.hcl."
+		}
 		return "Let this user write there, or choose another data_dir in bridge.hcl."
+	}
+	if held, ok := errors.AsType[*cluster.HeldError](err); ok {
+		if held.Copy {
+			return "Remove the file \"node\" in the data_dir of one of the two."
+		}
+		return "Give this one another number, or none, in the cluster block of bridge.hcl; one that is not renewed is free a day later."
+	}
+	if _, ok := errors.AsType[*broker.StoreError](err); ok {
+		return "Or, where the queues are not needed any more, remove that folder."
 	}
 	_, certificate := errors.AsType[*core.CertificateError](err)
 	switch {
 	case errors.Is(err, admin.ErrSocketPath):
 		return "Choose a shorter data_dir in bridge.hcl, or start bridge in the folder of the file and name the file without one."
+	case errors.Is(err, syscall.ENOSPC):
+		return "Make room on that disk."
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "Another process has the address: stop it, or change the address in bridge.hcl."
 	case errors.Is(err, syscall.EADDRNOTAVAIL):

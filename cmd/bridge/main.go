@@ -9,6 +9,8 @@
 //	bridge publish CHANNEL JSON
 //	bridge log-level [LEVEL]
 //	bridge completion SHELL    what makes a shell complete all this
+//	bridge queue export FILE   what waits in the queues of a stopped one; and import FILE
+//	bridge migrate logux       the bridge.hcl for what a Node @logux/server was told
 //	bridge version
 //
 // It exits with 0 when it was asked to stop, with 1 for a bad configuration, for what cannot be started
@@ -68,7 +70,7 @@ func newRoot() *cobra.Command {
 		Args: cobra.NoArgs, RunE: run.RunE, SilenceErrors: true, SilenceUsage: true,
 	}
 	root.Flags().AddFlagSet(run.Flags())
-	root.AddCommand(newStatus(), newSessions(), newKick(), newPublish(), newLogLevel(), newReload(), newMan())
+	root.AddCommand(newStatus(), newSessions(), newKick(), newPublish(), newLogLevel(), newReload(), newMan(), newMigrate(), newQueue())
 	root.AddCommand(run, newValidate(), newPlugin(), &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		Run: func(cmd *cobra.Command, _ []string) {
@@ -81,6 +83,9 @@ func newRoot() *cobra.Command {
 // longFlags gives long flags that were written with one dash their second.
 func longFlags(root *cobra.Command, args []string) []string {
 	commands := append(root.Commands(), root)
+	for _, c := range root.Commands() {
+		commands = append(commands, c.Commands()...)
+	}
 	out := slices.Clone(args)
 	for i, arg := range out {
 		if arg == "--" {

@@ -56,6 +56,9 @@ func manualPage(cmd *cobra.Command) string {
 	if flags := cmd.NonInheritedFlags(); flags.HasAvailableFlags() {
 		w.WriteString(".SH OPTIONS\n.nf\n" + roff(strings.TrimRight(flags.FlagUsages(), "\n")) + "\n.fi\n")
 	}
+	if cmd.HasExample() {
+		w.WriteString(".SH EXAMPLES\n.nf\n" + roff(cmd.Example) + "\n.fi\n")
+	}
 	var also []string
 	if cmd.HasParent() {
 		also = append(also, cmd.Parent().CommandPath())

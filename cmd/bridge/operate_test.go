@@ -170,9 +170,11 @@ func TestManual(t *testing.T) {
 		t.Fatalf("status %d: %s", status, stderr)
 	}
 	for page, wants := range map[string][]string{
-		"bridge.1":        {`.TH BRIDGE 1`, `.BR bridge\-kick (1)`, `\-\-log\-format`},
-		"bridge-kick.1":   {`bridge\-kick \- Close sessions`, `\-\-user string`, `.BR bridge (1)`},
-		"bridge-status.1": {`\-c, \-\-config string`},
+		"bridge.1":               {`.TH BRIDGE 1`, `.BR bridge\-kick (1)`, `\-\-log\-format`},
+		"bridge-kick.1":          {`bridge\-kick \- Close sessions`, `\-\-user string`, `.BR bridge (1)`},
+		"bridge-status.1":        {`\-c, \-\-config string`},
+		"bridge-migrate.1":       {`.BR bridge\-migrate\-logux (1)`},
+		"bridge-migrate-logux.1": {`\-\-env\-file string`, `.SH EXAMPLES`, `bridge migrate logux > bridge.hcl`},
 	} {
 		text, err := os.ReadFile(filepath.Join(dir, page))
 		if err != nil {

@@ -6,15 +6,14 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"runtime"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/protocol-bridge/bridge/core"
 	"github.com/protocol-bridge/bridge/core/config"
+	"github.com/protocol-bridge/bridge/internal/footprint"
 	"github.com/protocol-bridge/bridge/plugins"
 )
 
@@ -40,6 +39,8 @@ func configFlag(cmd *cobra.Command, file *string) {
 }
 
 func run(ctx context.Context, f runFlags, stderr io.Writer) error {
+	ctx, sig, stop := watchSignals(ctx)
+	defer stop()
 	log, level, err := newLogger(stderr, f.logFormat, f.logLevel)
 	if err != nil {
 		return err
@@ -48,10 +49,10 @@ func run(ctx context.Context, f runFlags, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends what drains
-	err = core.Run(ctx, cfg, core.Options{Logger: log, Level: level, Version: version(), Builtin: builtin, Reload: hangups(ctx)})
+	footprint.Core()
+	err = core.Run(ctx, cfg, core.Options{
+		Logger: log, Level: level, Version: version(), Builtin: builtin, Reload: sig.reload, Hurry: sig.hurry,
+	})
 	return explain(stderr, err)
 }
 
@@ -62,29 +63,6 @@ func load(file string, stderr io.Writer) (*config.Config, error) {
 		return nil, exitError(exitFailure)
 	}
 	return cfg, nil
-}
-
-// hangups passes on SIGHUP until ctx ends. Those that come while one is at work are one.
-func hangups(ctx context.Context) <-chan struct{} {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGHUP)
-	out := make(chan struct{})
-	go func() {
-		defer signal.Stop(signals)
-		for {
-			select {
-			case <-signals:
-			case <-ctx.Done():
-				return
-			}
-			select {
-			case out <- struct{}{}:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return out
 }
 
 // builtin is the command that starts a built-in plugin: this very file, also when another was put in

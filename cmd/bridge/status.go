@@ -32,7 +32,7 @@ func writeStatus(w io.Writer, st *admin.Status, now time.Time) error {
 	if !st.Ready {
 		state = "not ready: " + strings.Join(st.Reasons, ", ")
 	}
-	fmt.Fprintf(w, "bridge %s, process %d, up %v, sessions: %d\n%s\n", st.Version, st.PID, now.Sub(st.Started).Round(time.Second), st.Sessions, state)
+	fmt.Fprintf(w, "bridge %s, process %d, up %v, sessions: %d\n%s\n", st.Version, st.PID, max(now.Sub(st.Started), 0).Round(time.Second), st.Sessions, state)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\nPLUGIN\tSTATE\tPROCESS\tSESSIONS\tRESTARTS")
 	for _, p := range st.Plugins {

@@ -74,21 +74,22 @@ func weight(p channel.Pattern) int {
 }
 
 // Join returns nil when the subject may join the channel. Its errors are for operators: they say what
-// to write into bridge.hcl.
+// to write into bridge.hcl. No rule is about a plugin's private channels.
 func (r *Rules) Join(who Subject, name string) error {
 	return r.check(who, name, "join", func(b *Block) *Peers { return b.Join })
 }
 
-// Publish does for publishing what [Rules.Join] does for joining.
+// Publish does for publishing what [Rules.Join] does for joining. A user who is held to some channels
+// is not to reach others through private ones.
 func (r *Rules) Publish(who Subject, name string) error {
-	if who.Within != nil && !channel.MatchAny(who.Within, name) {
+	if who.Within != nil && (channel.IsPrivate(name) || !channel.MatchAny(who.Within, name)) {
 		return fmt.Errorf("%w: add %q to the user's channels", ErrWithin, name)
 	}
 	return r.check(who, name, "publish", func(b *Block) *Peers { return b.Publish })
 }
 
 func (r *Rules) check(who Subject, name, verb string, peers func(*Block) *Peers) error {
-	if len(r.owners) == 0 && len(r.blocks) == 0 {
+	if len(r.owners) == 0 && len(r.blocks) == 0 || channel.IsPrivate(name) {
 		return nil
 	}
 	owner, prefix := r.owner(who.Plugin, name)

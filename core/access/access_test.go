@@ -47,6 +47,9 @@ func TestRules(t *testing.T) {
 		{"a user held to channels, inside", true, access.Subject{Plugin: "mesh", Within: []channel.Pattern{"users/*"}}, "users/1", nil},
 		{"a user held to channels, outside", true, access.Subject{Plugin: "mesh", Within: []channel.Pattern{"users/*"}}, "other", access.ErrWithin},
 		{"a user held to none", true, access.Subject{Plugin: "mesh", Within: []channel.Pattern{}}, "users/1", access.ErrWithin},
+		{"no block is about a private channel", false, plain("logux"), "$chat", nil},
+		{"nor for publishing", true, plain("logux"), "$chat", nil},
+		{"a user held to channels, a private one", true, access.Subject{Plugin: "mesh", Within: []channel.Pattern{"*"}}, "$users", access.ErrWithin},
 		{"being held does not open what is owned", true, access.Subject{Plugin: "mesh", Within: []channel.Pattern{"*"}}, "rooms/1", access.ErrOwned},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -80,7 +80,9 @@ func (t *Timers) remove(i int) {
 	last := len(t.timers) - 1
 	t.timers[i] = t.timers[last]
 	t.timers[last] = timer{}
-	t.timers = t.timers[:last]
+	if t.timers = t.timers[:last]; last == 0 {
+		t.timers = nil // most actors have one at their beginning, and never again
+	}
 }
 
 // StopAll stops all timers.

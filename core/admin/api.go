@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -27,6 +28,9 @@ type Control struct {
 	// Reload reads the configuration again, and is for the control socket. It may block for some
 	// seconds; its error may have several lines.
 	Reload func(context.Context) (Reloaded, error)
+	// ExportQueues and ImportQueues are for the control socket. They return how many entries that were.
+	ExportQueues func(ctx context.Context, to io.Writer) (int, error)
+	ImportQueues func(ctx context.Context, from io.Reader) (int, error)
 }
 
 // endpoint is what a path serves, by method; nil: not that method.
@@ -103,6 +107,9 @@ func (s *Server) makeEndpoints() {
 	s.endpoints["/api/log-level"] = level
 	if c.Reload != nil {
 		s.endpoints["/api/reload"] = endpoint{post: s.reload}
+	}
+	if c.ExportQueues != nil {
+		s.endpoints["/api/queues"] = endpoint{get: s.exportQueues, post: s.importQueues}
 	}
 }
 

@@ -28,8 +28,9 @@ type Status struct {
 	Started  time.Time      `json:"started"`
 	Ready    bool           `json:"ready"`
 	Reasons  []string       `json:"reasons,omitempty"` // why it is not ready
-	Sessions int            `json:"sessions"`
+	Sessions int            `json:"sessions"`          // of this node
 	Plugins  []PluginStatus `json:"plugins"`
+	Nodes    []NodeStatus   `json:"nodes,omitempty"` // of the cluster, this one first; none: there is no cluster
 }
 
 // ID is that of a session; in JSON a decimal string, as no number of JavaScript holds it.
@@ -65,7 +66,7 @@ type SessionQuery struct {
 	Route   string // id of the route, or its path
 	Channel string // that the session has joined
 	Limit   int    // 1 to [MaxPage]
-	After   ID     // only sessions of higher ids
+	After   ID     `json:",omitempty"` // only sessions of higher ids
 }
 
 // Bounds of a page of sessions.
@@ -79,6 +80,17 @@ const (
 type SessionPage struct {
 	Sessions []SessionStatus `json:"sessions"`
 	Next     ID              `json:"next,omitempty"` // what "after" gets the next page; none: this was the last
+	// Missing are nodes of the cluster that did not answer in time, and whose sessions are not listed.
+	Missing []uint16 `json:"missing_nodes,omitempty"`
+}
+
+// NodeStatus is one node of the cluster.
+type NodeStatus struct {
+	Node     uint16 `json:"node"`
+	Host     string `json:"host"`
+	Version  string `json:"version"`
+	Sessions int    `json:"sessions"` // open ones, as it said last
+	Self     bool   `json:"self,omitempty"`
 }
 
 // SessionStatus is what an operator may know of a session: nothing that a client could come in with,

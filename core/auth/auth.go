@@ -18,14 +18,23 @@ type Request struct {
 	// UserID is whom the client claims to be; empty: nobody in particular. A backend never lets a
 	// client in as somebody else.
 	UserID string
+	// HasUserID, with an empty UserID, says that the client claims to be the user of that id. Only Logux
+	// has such.
+	HasUserID bool
 	// Payload is JSON that the client sent with it, byte for byte; nil: none.
 	Payload []byte
 	// Subprotocol and Headers are of the protocol, not of HTTP. Only Logux has them.
 	Subprotocol string
 	Headers     []Field
+	// HeadersJSON is an object of the same headers, where values of them are no texts; nil: all are.
+	HeadersJSON []byte
 
 	// Opening is the HTTP request that opened the connection.
 	Opening Opening
+
+	// OnBehalf says that RemoteAddress is that of a server which asks for one of its own clients. Nothing
+	// of Opening is the server's own then.
+	OnBehalf bool
 
 	ID            string // unique for the question: the idempotency key
 	Protocol      string // name of the plugin
@@ -41,6 +50,8 @@ type Field struct{ Name, Value string }
 type Opening struct {
 	Authorization string // the header, as "Basic …"
 	Cookie        string // the header
+	// Cookies, unless nil, are names with values that stand for those of Cookie.
+	Cookies []Field
 }
 
 // Answer is who the client is, or why it may not come in.
@@ -50,14 +61,18 @@ type Answer struct {
 	// A backend that cannot tell says Unavailable, never Denied.
 	Outcome upstream.Outcome
 	UserID  string
-	Claims  []byte   // a JSON object, byte for byte as the backend has it; nil: none
-	Reason  string   // of a denial, meant for the client
-	Joins   []string // channels that the backend gives this user
+	Claims  []byte // a JSON object, byte for byte as the backend has it; nil: none
+	Reason  string // of a denial, meant for the client
+	// Elsewhere says that a denied client proved who it is, but may not come from its address.
+	Elsewhere bool
+	Joins     []string // channels that the backend gives this user
 	// Within are patterns of the only channels that the user may publish to or act on, where the user
 	// is one of an API; nil: all.
 	Within []channel.Pattern
 	// Expires is when the proof ends and the session with it; zero: never.
 	Expires time.Time
+	// Subprotocol is the version that the back-end says it speaks, with OK; empty: it says none.
+	Subprotocol string
 	// Supported is what the client could have used, with Other.
 	Supported string
 	// Detail is for the log, and never for a client. It holds no secret.

@@ -108,7 +108,9 @@ func (b *basic) Authenticate(ctx context.Context, req *Request) Answer {
 		return refuse(reasonWrong, claimsAnother)
 	// Only now: who does not know the password does not learn where it would count.
 	case !user.mayComeFrom(req.RemoteAddress):
-		return refuse(reasonAddress, "the user may not come from this address")
+		ans := refuse(reasonAddress, "the user may not come from this address")
+		ans.Elsewhere = true
+		return ans
 	}
 	return Answer{
 		Outcome: upstream.OK, UserID: name,

@@ -3,9 +3,9 @@ package auth
 import (
 	"context"
 	"io"
-	"net/netip"
 	"time"
 
+	"github.com/protocol-bridge/bridge/internal/attempts"
 	"github.com/protocol-bridge/bridge/upstream"
 )
 
@@ -27,7 +27,8 @@ type LimitConfig struct {
 // Limit returns a backend that asks b, but not for clients that guess. What b denies counts for
 // 3 seconds: after 3 denials of a user from an address it is Denied at once, after 30 of an address
 // Unavailable. The second does not hold for loopback, where a proxy may stand for everybody, and alone
-// for clients that name no user. The addresses of an IPv6 /64 are one.
+// for clients that name no user. The addresses of an IPv6 /64 are one. Where a server asks on behalf of
+// its clients its address says nothing: they count by the user alone, whichever server asks.
 //
 // A user is whom the client claims to be, and the name of its basic credentials. Of one user from one
 // address 10 questions run at a time, so that guesses which come together count too; others wait, and
@@ -35,12 +36,16 @@ type LimitConfig struct {
 //
 // The backend is an [io.Closer], which closes b if that is one.
 func Limit(b Backend, cfg LimitConfig) Backend {
-	return &limited{backend: b, wrong: NewAttempts(cfg.Now), turns: newTurns(maxUserQuestions)}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &limited{backend: b, now: cfg.Now, wrong: attempts.New(0), turns: newTurns(maxUserQuestions)}
 }
 
 type limited struct {
 	backend Backend
-	wrong   *Attempts
+	now     func() time.Time
+	wrong   *attempts.Counter
 	turns   *turns
 }
 
@@ -55,8 +60,11 @@ func (l *limited) Close() error {
 }
 
 func (l *limited) Authenticate(ctx context.Context, req *Request) Answer {
-	address, loopback := AddressName(req.RemoteAddress)
-	if l.wrong.Count(address) >= maxAddressAttempts {
+	address, loopback := attempts.AddressName(req.RemoteAddress)
+	if req.OnBehalf {
+		address = "somewhere" // which is no address
+	}
+	if !req.OnBehalf && l.wrong.Count(l.now(), address) >= maxAddressAttempts {
 		return cannotTell("too many wrong attempts from this address")
 	}
 	users := claimedUsers(address, req)
@@ -66,7 +74,7 @@ func (l *limited) Authenticate(ctx context.Context, req *Request) Answer {
 			return cannotTell(err.Error())
 		}
 		defer leave()
-		if l.wrong.Count(user) >= maxUserAttempts {
+		if l.wrong.Count(l.now(), user) >= maxUserAttempts {
 			return refuse(reasonAttempts, "too many wrong attempts at this user")
 		}
 	}
@@ -74,27 +82,13 @@ func (l *limited) Authenticate(ctx context.Context, req *Request) Answer {
 	if ans.Outcome != upstream.Denied {
 		return ans
 	}
-	if !loopback {
-		l.wrong.Add(address)
+	if !loopback && !req.OnBehalf {
+		l.wrong.Add(l.now(), address)
 	}
 	for _, user := range users {
-		l.wrong.Add(user)
+		l.wrong.Add(l.now(), user)
 	}
 	return ans
-}
-
-// AddressName returns under what name attempts from a client's host:port count, as with [Attempts]: an
-// IPv6 address stands for its /64, an IPv4-mapped one is IPv4, and what is no address stands for
-// itself. It also reports whether that is this machine.
-func AddressName(hostport string) (name string, loopback bool) {
-	a := clientAddress(hostport)
-	if !a.IsValid() {
-		return hostport, false
-	}
-	if a.Is6() && !a.IsLoopback() {
-		return netip.PrefixFrom(a, 64).Masked().String(), false
-	}
-	return a.String(), a.IsLoopback()
 }
 
 // claimedUsers returns under what names attempts at a user count. Both that a client may name do: which

@@ -279,33 +279,3 @@ func TestLimitTogether(t *testing.T) {
 		}
 	})
 }
-
-func TestAttemptsAreBounded(t *testing.T) {
-	c := newClock()
-	a := NewAttempts(c.now)
-	a.Add("first")
-	a.Add("first")
-	for i := range maxAttempts - 2 {
-		a.Add(fmt.Sprint(i))
-	}
-	if n := a.Count("first"); n != 2 {
-		t.Errorf("at the bound: %d, want 2", n)
-	}
-	a.Add("one more")
-	if n := a.Count("first"); n != 1 {
-		t.Errorf("beyond the bound: %d, want 1: the oldest goes", n)
-	}
-	for i := range 3 * maxAttempts {
-		a.Add(fmt.Sprint("more", i))
-	}
-	if len(a.recent) != maxAttempts || len(a.counts) != maxAttempts {
-		t.Errorf("%d attempts, %d names, want %d", len(a.recent), len(a.counts), maxAttempts)
-	}
-	if cap(a.recent) > 3*maxAttempts {
-		t.Errorf("room for %d", cap(a.recent))
-	}
-	c.advance(attemptLasts)
-	if n := a.Count("more1"); n != 0 || len(a.counts) != 0 || a.recent != nil {
-		t.Errorf("after all have lapsed: %d counted, %d names, room for %d", n, len(a.counts), cap(a.recent))
-	}
-}

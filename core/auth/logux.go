@@ -41,22 +41,28 @@ func (l *loguxBackend) Authenticate(ctx context.Context, req *Request) Answer {
 		return refuse(reasonWrong, err.Error())
 	}
 	a := &logux.Auth{ID: newAuthID(), Subprotocol: req.Subprotocol}
-	if req.UserID != "" {
+	if req.UserID != "" || req.HasUserID {
 		a.UserID = &req.UserID
 	}
 	if req.HasToken {
 		a.Token = rawjson.AppendString(nil, req.Token)
 	}
-	if req.Opening.Cookie != "" {
+	switch {
+	case req.Opening.Cookies != nil:
+		a.Cookie = appendFields(nil, req.Opening.Cookies)
+	case req.Opening.Cookie != "":
 		a.Cookie = logux.AppendCookies(nil, req.Opening.Cookie)
 	}
-	if len(req.Headers) > 0 {
+	switch {
+	case rawjson.KindOf(req.HeadersJSON) == rawjson.Object && rawjson.Valid(req.HeadersJSON):
+		a.Headers = req.HeadersJSON
+	case len(req.Headers) > 0:
 		a.Headers = appendFields(nil, req.Headers)
 	}
 	got := l.ask.Authenticate(ctx, a)
 	switch got.Outcome {
 	case upstream.OK:
-		return Answer{Outcome: upstream.OK, UserID: req.UserID}
+		return Answer{Outcome: upstream.OK, UserID: req.UserID, Subprotocol: got.Subprotocol}
 	case upstream.Denied:
 		return Answer{Outcome: upstream.Denied, Reason: reasonWrong, Detail: got.Detail}
 	case upstream.Other:

@@ -62,6 +62,16 @@ func TestLoguxAsks(t *testing.T) {
 		{1, Request{}, `{"version":1,` + old + `["auth",null,null,"$"]]}`},
 		{3, Request{}, `{"version":3,` + head + `["auth",null,null,"$"]]}`},
 		{4, Request{}, `{"version":4,` + head + `{"command":"auth","authId":"$","subprotocol":"0.0.0","cookie":{},"headers":{}}]}`},
+		{
+			4,
+			Request{HasUserID: true, Headers: []Field{{"n", "1.50"}}, HeadersJSON: []byte(`{"n":1.50}`)},
+			`{"version":4,` + head + `{"command":"auth","authId":"$","userId":"","subprotocol":"0.0.0","cookie":{},"headers":{"n":1.50}}]}`,
+		},
+		{
+			4,
+			Request{Headers: []Field{{"n", "1"}}, HeadersJSON: []byte(`{"n":`)},
+			`{"version":4,` + head + `{"command":"auth","authId":"$","subprotocol":"0.0.0","cookie":{},"headers":{"n":"1"}}]}`,
+		},
 		{4, Request{HasToken: true}, `{"version":4,` + head + `{"command":"auth","authId":"$","token":"","subprotocol":"0.0.0","cookie":{},"headers":{}}]}`},
 	}
 	for _, test := range tests {

@@ -51,17 +51,12 @@ func Load(path string) (*Config, *Diagnostics) {
 // Parse does what [Load] does with the text of a file. Relative paths in it are relative to the
 // folder of filename.
 func Parse(filename string, text []byte) (*Config, *Diagnostics) {
-	return parse(filename, text, (*BlockSpec).Later)
-}
-
-func parse(filename string, text []byte, later func(*BlockSpec, string) bool) (*Config, *Diagnostics) {
 	file, diags := hclsyntax.ParseConfig(text, filename, hcl.InitialPos)
 	src := &source{name: filename, dir: filepath.Dir(filename), file: file}
 	if src.broken = diags.HasErrors(); src.broken {
 		return nil, src.diagnostics(withoutEchoes(diags), nil)
 	}
 	d := newDecoder(src)
-	d.later = later
 	c := d.file()
 	found := src.diagnostics(append(diags, d.diags...), nil)
 	if found.HasErrors() {

@@ -22,15 +22,13 @@ type decoder struct {
 	// What can be referred to, by reference ("listener.public"), and where; nil where it is broken.
 	refs    map[string]any
 	defined map[string]hcl.Range
-	// later reports whether an attribute or a block is refused because nothing is done with it yet.
-	later func(s *BlockSpec, name string) bool
 	// examples are the declared ones of the attributes that were met.
 	examples map[*hcl.Attribute]string
 }
 
 func newDecoder(src *source) *decoder {
 	return &decoder{
-		src: src, refs: map[string]any{}, defined: map[string]hcl.Range{}, later: (*BlockSpec).Later, examples: map[*hcl.Attribute]string{},
+		src: src, refs: map[string]any{}, defined: map[string]hcl.Range{}, examples: map[*hcl.Attribute]string{},
 		ctx: &hcl.EvalContext{Functions: map[string]function.Function{
 			"env":         textFunction("name", environment),
 			"secret_file": textFunction("path", func(path string) (string, error) { return secretFile(src.path(path)) }),
@@ -106,14 +104,6 @@ func (d *decoder) content(body hcl.Body, s *BlockSpec) *hcl.BodyContent {
 			continue
 		}
 		d.examples[attr] = a.Example
-		if d.later(s, a.Name) {
-			d.notYet(attr.NameRange, fmt.Sprintf("%q in %s", a.Name, s.what()))
-		}
-	}
-	for _, block := range content.Blocks {
-		if d.later(s, block.Type) {
-			d.notYet(block.DefRange, fmt.Sprintf("%s blocks in %s", block.Type, s.what()))
-		}
 	}
 	return content
 }
@@ -141,10 +131,6 @@ func (s *BlockSpec) explain(diag *hcl.Diagnostic) {
 }
 
 func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
-
-func (d *decoder) notYet(at hcl.Range, what string) {
-	d.error(at, "Not supported by this version", "This version of Bridge does not support %s. Take it out of the file.", what)
-}
 
 // single returns the only block of a type, or nil; further ones are errors.
 func (d *decoder) single(content *hcl.BodyContent, kind string) *hcl.Block {

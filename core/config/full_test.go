@@ -176,19 +176,29 @@ func TestDefaultAuth(t *testing.T) {
 	}
 }
 
-func TestNotServedYet(t *testing.T) {
+func TestWhole(t *testing.T) {
 	setTestEnv(t)
-	text, err := os.ReadFile("testdata/bad/not_supported.hcl")
+	text, err := os.ReadFile("testdata/whole.hcl")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, diags := config.ParseAll("not_supported.hcl", text)
+	c, diags := config.Parse("whole.hcl", text)
 	if diags.Len() != 0 {
 		t.Fatal(show(t, diags))
 	}
 	for _, p := range c.Plugins {
-		if _, diags := p.Resolve(describe(p.Type)); diags.Len() != 0 {
+		req, diags := p.Resolve(describe(p.Type))
+		if diags.Len() != 0 {
 			t.Fatal(show(t, diags))
+		}
+		for i, r := range req.GetRoutes() {
+			want := ""
+			if p.Routes[i].Path == "/logux" {
+				want = "logux_server"
+			}
+			if r.GetPush() != want {
+				t.Errorf("route %s is told that it pushes to %q, want %q", r.GetPath(), r.GetPush(), want)
+			}
 		}
 	}
 	tls := config.TLS{CertFile: "testdata/good/cert.pem", KeyFile: "testdata/good/key.pem"}
@@ -215,7 +225,7 @@ func TestNotServedYet(t *testing.T) {
 
 // TestTakesRawTCP: a plugin that does not serve raw TCP has no route on a listener that takes it.
 func TestTakesRawTCP(t *testing.T) {
-	c, diags := config.ParseAll("lines.hcl", []byte(`
+	c, diags := config.Parse("lines.hcl", []byte(`
 listener "legacy" {
   address = "127.0.0.1:7000"
   framing = "lines"

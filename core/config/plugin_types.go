@@ -47,7 +47,7 @@ type Route struct {
 	LocalOnly bool
 	Upstream  *Upstream // nil: none
 	Push      *Upstream // of kind "logux_server"; nil: none
-	// Channels evaluates to the channels that a session joins once it is authenticated, over the
+	// Channels evaluates to the channels that a session joins once it is authenticated or let in, over the
 	// roots user, claims, request and session; nil: none.
 	Channels *expr.Expr
 	// Token evaluates to what a client shows at the handshake, over the root request; nil: none.

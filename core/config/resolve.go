@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/protocol-bridge/bridge/internal/nearest"
+	"github.com/protocol-bridge/bridge/internal/redact"
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
 )
 
@@ -44,6 +45,9 @@ func (p *Plugin) Resolve(described *pluginv1.DescribeResponse) (*pluginv1.Config
 		d.token(r, role, p.fields.route)
 		if r.Upstream != nil {
 			route.Upstream = r.Upstream.Kind
+		}
+		if r.Push != nil {
+			route.Push = r.Push.Kind
 		}
 		request.Routes = append(request.Routes, route)
 		secret = append(secret, b.secret...)
@@ -92,7 +96,9 @@ func (b *configBlock) json() []byte {
 	for _, f := range b.fields {
 		attr := attrs[f.GetName()]
 		if attr == nil {
-			values[f.GetName()] = b.absent(f)
+			if values[f.GetName()] = b.fromUpstream(f); values[f.GetName()] == nil {
+				values[f.GetName()] = b.absent(f)
+			}
 			continue
 		}
 		if f.GetSecret() {
@@ -130,6 +136,38 @@ func (b *configBlock) maskSlips() {
 			b.secret = append(b.secret, attr.Expr.Range())
 		}
 	}
+}
+
+// fromUpstream is the value of a secret that is the route's upstream's by default; nil where that has none.
+func (b *configBlock) fromUpstream(f *pluginv1.Field) json.RawMessage {
+	if f.GetDefaultFrom() != "upstream.secret" || b.route == nil || b.route.Upstream == nil {
+		return nil
+	}
+	u := b.route.Upstream
+	var secrets []redact.Secret
+	switch {
+	case u.Logux != nil:
+		secrets = u.Logux.Secrets
+	case u.LoguxServer != nil:
+		secrets = u.LoguxServer.Secrets
+	}
+	if len(secrets) == 0 {
+		return nil
+	}
+	list := make([]string, 0, len(secrets))
+	for _, s := range secrets {
+		if b.exposed && WeakSecret(s.Reveal()) {
+			b.d.error(b.at, "Weak secret", "%q is that of upstream.%s, a word that everybody tries first, and others than this machine reach the route. Make up one that is long and random: openssl rand -base64 48.", f.GetName(), u.Ref())
+			return nil
+		}
+		list = append(list, s.Reveal())
+	}
+	var value any = list[0]
+	if f.GetType() == pluginv1.FieldType_FIELD_TYPE_STRING_LIST {
+		value = list
+	}
+	raw, _ := json.Marshal(value) // of texts alone: it does not fail
+	return raw
 }
 
 func (b *configBlock) absent(f *pluginv1.Field) json.RawMessage {

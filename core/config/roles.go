@@ -65,7 +65,7 @@ func (d *decoder) clients(r *Route, role *pluginv1.Role) {
 		d.error(r.Range, "Route without auth", `%s, and nobody says who may use this route. Add "auth", such as auth = auth.basic.ops, or put the route on a listener at loopback without trusted_proxies.`, r.Listener.reach())
 	case unknown:
 		d.error(r.Range, "Route without auth", `%s, and nobody says who they are. Add "auth", or auth = auth.none for everybody.`, r.Listener.reach())
-	case r.AuthNone && handshake && r.Listener.exposed():
+	case r.AuthNone && handshake && !role.GetOpen() && r.Listener.exposed():
 		d.error(r.authAttr.Expr.Range(), "Open to everybody", `%s, and with auth.none whoever comes may use this route. Name an auth, such as auth.basic.ops, or put the route on a listener at loopback without trusted_proxies.`, r.Listener.reach())
 	}
 	if r.Listener.Framing != "lines" {

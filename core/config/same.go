@@ -17,6 +17,16 @@ func (u *Upstream) Same(other *Upstream) bool {
 	return reflect.DeepEqual(a, b)
 }
 
+// Same reports whether two blocks say the same, wherever they are written; nil is none.
+func (c *Cluster) Same(other *Cluster) bool {
+	if c == nil || other == nil {
+		return c == other
+	}
+	a, b := *c, *other
+	a.Range, b.Range = hcl.Range{}, hcl.Range{}
+	return reflect.DeepEqual(a, b)
+}
+
 // Same reports whether two blocks say the same, wherever they are written. What they refer to counts
 // by its name, and files by their names.
 func (a *Auth) Same(other *Auth) bool {

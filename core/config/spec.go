@@ -41,17 +41,6 @@ type AttrSpec struct {
 // Spec returns the declaration of the whole file.
 func Spec() *BlockSpec { return fileSpec }
 
-// later is what is decoded and checked, and then refused, since this version does nothing with it
-// yet: an attribute or a block, behind the type of the block that it stands in.
-var later = []string{
-	"route.push",
-	".cluster",
-}
-
-// Later reports whether this version refuses an attribute or a block of the name in s, because it
-// does nothing with it yet.
-func (s *BlockSpec) Later(name string) bool { return slices.Contains(later, s.Type+"."+name) }
-
 // Header is how the block begins: `auth "static" "NAME"`.
 func (s *BlockSpec) Header() string {
 	parts := []string{s.Type}

@@ -125,7 +125,7 @@ var routeSpec = &BlockSpec{
 		{Name: "push", Type: `reference to an upstream "logux_server"`, Default: "none", Example: "upstream.logux_server.node", Doc: "the Logux server to which the plugin pushes actions"},
 		{
 			Name: "channels", Type: "expression", Default: "none", Example: `["user/${user.id}"]`,
-			Doc: "channels that a session joins once it is authenticated; over `user`, `claims`, `request`, `session`",
+			Doc: "channels that a session joins once it is authenticated, or at once where `auth.none` lets it in: then `user` and `claims` are null; over `user`, `claims`, `request`, `session`",
 		},
 	},
 	Blocks: []*BlockSpec{limitsSpec, configSpec},

@@ -313,6 +313,10 @@ var weak = []string{
 	"bar", "bridge", "logux",
 }
 
+// WeakSecret says whether a secret is a word that everybody tries first. Such a one is refused where it keeps
+// others than this machine out.
+func WeakSecret(secret string) bool { return slices.Contains(weak, strings.ToLower(secret)) }
+
 // secrets takes one secret or a list of them, the current one first. exposed says that machines
 // other than this one are kept out by it.
 func (d *decoder) secrets(attr *hcl.Attribute, exposed bool) []redact.Secret {
@@ -339,7 +343,7 @@ func (d *decoder) secrets(attr *hcl.Attribute, exposed bool) []redact.Secret {
 		switch {
 		case s == "":
 			d.error(attr.Expr.Range(), "Empty secret", "%q is empty. A secret has no default: make up one that is long and random.", attr.Name)
-		case exposed && slices.Contains(weak, strings.ToLower(s)):
+		case exposed && WeakSecret(s):
 			d.error(attr.Expr.Range(), "Weak secret",
 				"%q is a word that everybody tries first. Make up one that is long and random: openssl rand -base64 48.", attr.Name)
 		default:

@@ -200,19 +200,4 @@ func TestSpecs(t *testing.T) {
 		}
 	}
 	check("bridge.hcl", Spec())
-	for _, name := range later {
-		typ, what, ok := strings.Cut(name, ".")
-		found := false
-		var find func(s *BlockSpec)
-		find = func(s *BlockSpec) {
-			found = found || s.Type == typ && (s.attr(what) != nil || s.block(what) != nil)
-			for _, b := range append(s.Blocks, s.Kinds...) {
-				find(b)
-			}
-		}
-		find(Spec())
-		if !ok || !found {
-			t.Errorf("later has %q, which is nowhere declared", name)
-		}
-	}
 }

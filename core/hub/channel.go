@@ -2,6 +2,7 @@ package hub
 
 import (
 	"hash/maphash"
+	"slices"
 	"sync"
 
 	"github.com/protocol-bridge/bridge/core/session"
@@ -9,14 +10,69 @@ import (
 
 var seed = maphash.MakeSeed()
 
-func (g *Group) shard(channel string) *channelShard {
-	return &g.shards[maphash.String(seed, channel)%shardCount]
+func (g *Group) shard(channel string) *channelShard { return &g.shards[shardOf(channel)] }
+
+// ReachesNobody says whether none of the channels has a member in the group, and counts the publish then: it is
+// for whoever would have to make the frames of a publish for nobody.
+func (g *Group) ReachesNobody(channels []string) bool {
+	for _, c := range channels {
+		if g.shard(c).has(c) {
+			return false
+		}
+	}
+	g.publishes.Add(1)
+	return true
+}
+
+func shardOf(channel string) int { return int(maphash.String(seed, channel) % shardCount) }
+
+// receivers appends the members of the channels to dst, who of several as often, without the members
+// of the other channels. These are looked up at one moment: whoever is excluded before joining a
+// channel is so for each publish to it.
+func (g *Group) receivers(dst []*session.Session, channels, except []string) []*session.Session {
+	if len(except) == 0 {
+		for _, c := range channels {
+			dst = g.shard(c).snapshot(dst, c)
+		}
+		return dst
+	}
+	var locked [shardCount]bool
+	for _, list := range [...][]string{channels, except} {
+		for _, c := range list {
+			locked[shardOf(c)] = true
+		}
+	}
+	for i := range locked { // rising, so that two who wait for writers cannot wait for each other
+		if locked[i] {
+			g.shards[i].mu.RLock()
+			defer g.shards[i].mu.RUnlock()
+		}
+	}
+	var out []*members
+	for _, c := range except {
+		if m := g.shard(c).m[c]; m != nil {
+			out = append(out, m)
+		}
+	}
+	for _, c := range channels {
+		m := g.shard(c).m[c]
+		if m == nil {
+			continue
+		}
+		for _, s := range m.list {
+			if !slices.ContainsFunc(out, func(x *members) bool { return x.find(s) >= 0 }) {
+				dst = append(dst, s)
+			}
+		}
+	}
+	return dst
 }
 
 // channelShard is a slice of a group's channels under one lock.
 type channelShard struct {
-	mu sync.RWMutex
-	m  map[string]*members
+	mu    sync.RWMutex
+	m     map[string]*members
+	begun uint64 // channels that got their first member
 }
 
 // members are those of one channel. Most channels have one or a few, so a search does; an index is
@@ -38,6 +94,7 @@ func (c *channelShard) add(channel string, s *session.Session) {
 		}
 		m = &members{}
 		c.m[channel] = m
+		c.begun++
 	}
 	if m.index == nil && len(m.list) >= indexFrom {
 		m.index = make(map[*session.Session]int, 2*indexFrom)
@@ -49,6 +106,12 @@ func (c *channelShard) add(channel string, s *session.Session) {
 		m.index[s] = len(m.list)
 	}
 	m.list = append(m.list, s)
+}
+
+func (c *channelShard) has(channel string) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.m[channel] != nil
 }
 
 func (c *channelShard) remove(channel string, s *session.Session) {
@@ -89,12 +152,6 @@ func (m *members) find(s *session.Session) int {
 		}
 	}
 	return -1
-}
-
-func (c *channelShard) has(channel string) bool {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.m[channel] != nil
 }
 
 // snapshot appends the members to dst.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/protocol-bridge/bridge/core/session"
 )
@@ -34,20 +35,22 @@ type Hub struct {
 	mu     sync.RWMutex
 	groups []*Group // replaced, never changed
 
-	sessions [shardCount]struct {
-		sync.RWMutex
-		m map[uint64]*member
-	}
+	sessions [shardCount]sessionShard
+}
+
+// sessionShard is a slice of the sessions under one lock.
+type sessionShard struct {
+	sync.RWMutex
+	m map[uint64]*member
+
+	joins sync.Mutex // guards the channels of its members; before mu, and before a channel shard's
 }
 
 // member is a session with what it joined.
 type member struct {
-	session *session.Session
-	group   *Group
-
-	mu       sync.Mutex // before a channel shard's
+	session  *session.Session
+	group    *Group
 	channels []string
-	gone     bool
 }
 
 // Options say how messages reach a group.
@@ -62,6 +65,9 @@ type Options struct {
 	// MaxPending bounds the bytes of messages delivered and not done; 0 means 16 MiB. What is above it
 	// is dropped and counted.
 	MaxPending int64
+	// Serving says since when the plugin has the process that it has; the zero time: it has none. nil: it
+	// always had one.
+	Serving func() time.Time
 }
 
 // Group is the sessions of one plugin.
@@ -71,6 +77,7 @@ type Group struct {
 	opt  atomic.Pointer[Options] // never changed, but replaced
 
 	shards [shardCount]channelShard
+	orders orders
 
 	count     atomic.Int64 // sessions
 	pending   atomic.Int64
@@ -85,6 +92,7 @@ func New() *Hub { return &Hub{} }
 // Group adds a group.
 func (h *Hub) Group(name string, opt Options) *Group {
 	g := &Group{hub: h, name: name}
+	g.orders.group = g
 	g.SetOptions(opt)
 	h.mu.Lock()
 	h.groups = append(slices.Clone(h.groups), g)
@@ -115,8 +123,11 @@ func (h *Hub) all() []*Group {
 
 func mix(id uint64) uint64 { return (id * 0x9E3779B97F4A7C15) >> 58 }
 
-func (h *Hub) member(id uint64) *member {
-	s := &h.sessions[mix(id)]
+func (h *Hub) shard(id uint64) *sessionShard { return &h.sessions[mix(id)] }
+
+func (h *Hub) member(id uint64) *member { return h.shard(id).member(id) }
+
+func (s *sessionShard) member(id uint64) *member {
 	s.RLock()
 	defer s.RUnlock()
 	return s.m[id]
@@ -155,7 +166,7 @@ func (g *Group) Len() int { return int(g.count.Load()) }
 
 // Add registers a session.
 func (g *Group) Add(s *session.Session) {
-	sh := &g.hub.sessions[mix(s.ID)]
+	sh := g.hub.shard(s.ID)
 	sh.Lock()
 	if sh.m == nil {
 		sh.m = make(map[uint64]*member)
@@ -167,7 +178,9 @@ func (g *Group) Add(s *session.Session) {
 
 // Remove takes a session out of the registry and of all its channels.
 func (g *Group) Remove(s *session.Session) {
-	sh := &g.hub.sessions[mix(s.ID)]
+	sh := g.hub.shard(s.ID)
+	sh.joins.Lock() // or it could join another once it is taken out
+	defer sh.joins.Unlock()
 	sh.Lock()
 	m := sh.m[s.ID]
 	delete(sh.m, s.ID)
@@ -176,24 +189,26 @@ func (g *Group) Remove(s *session.Session) {
 		return
 	}
 	g.count.Add(-1)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.gone = true
 	for _, name := range m.channels {
 		g.shard(name).remove(name, s)
 	}
-	m.channels = nil
+}
+
+// joining is the member that a session is in this group; nil when it is none. unlock is to be called.
+func (g *Group) joining(s *session.Session) (m *member, unlock func()) {
+	sh := g.hub.shard(s.ID)
+	sh.joins.Lock()
+	if m = sh.member(s.ID); m != nil && m.group != g {
+		m = nil
+	}
+	return m, sh.joins.Unlock
 }
 
 // Join makes the session a member of the channel; false when it was one, or is not of this group.
 func (g *Group) Join(s *session.Session, channel string) bool {
-	m := g.hub.member(s.ID)
-	if m == nil || m.group != g {
-		return false
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.gone || slices.Contains(m.channels, channel) {
+	m, unlock := g.joining(s)
+	defer unlock()
+	if m == nil || slices.Contains(m.channels, channel) {
 		return false
 	}
 	m.channels = append(m.channels, channel)
@@ -203,12 +218,11 @@ func (g *Group) Join(s *session.Session, channel string) bool {
 
 // Leave ends a membership; false when there was none.
 func (g *Group) Leave(s *session.Session, channel string) bool {
-	m := g.hub.member(s.ID)
-	if m == nil || m.group != g {
+	m, unlock := g.joining(s)
+	defer unlock()
+	if m == nil {
 		return false
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	i := slices.Index(m.channels, channel)
 	if i < 0 {
 		return false
@@ -220,12 +234,11 @@ func (g *Group) Leave(s *session.Session, channel string) bool {
 
 // Channels is on how many channels the session is.
 func (g *Group) Channels(s *session.Session) int {
-	m := g.hub.member(s.ID)
-	if m == nil || m.group != g {
+	m, unlock := g.joining(s)
+	defer unlock()
+	if m == nil {
 		return 0
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	return len(m.channels)
 }
 
@@ -233,9 +246,6 @@ func (g *Group) Channels(s *session.Session) int {
 func (g *Group) Members(channel string) []*session.Session {
 	return g.shard(channel).snapshot(nil, channel)
 }
-
-// Has says whether the group has members on the channel.
-func (g *Group) Has(channel string) bool { return g.shard(channel).has(channel) }
 
 // Reserves says whether a message type stays within the group's protocol.
 func (g *Group) Reserves(typ string) bool {
@@ -245,6 +255,17 @@ func (g *Group) Reserves(typ string) bool {
 		}
 	}
 	return false
+}
+
+// Owns are those of the channels that the group owns.
+func (g *Group) Owns(channels []string) []string {
+	var owned []string
+	for _, c := range channels {
+		if g.owns(c) {
+			owned = append(owned, c)
+		}
+	}
+	return owned
 }
 
 func (g *Group) owns(channel string) bool {

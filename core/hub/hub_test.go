@@ -63,7 +63,7 @@ func text(s string) []Variant { return []Variant{{Data: []byte(s)}} }
 
 func (g *Group) say(s string, except []uint64, channels ...string) int {
 	var dirty session.Dirty
-	n := g.Publish(channels, except, text(s), &dirty)
+	n := g.Publish(channels, Except{IDs: except}, text(s), &dirty)
 	dirty.Flush()
 	return n
 }
@@ -100,7 +100,7 @@ func TestVariants(t *testing.T) {
 	g.Join(plain.Session, "x")
 	g.Join(tuned.Session, "x")
 	var dirty session.Dirty
-	g.Publish([]string{"x"}, nil, []Variant{
+	g.Publish([]string{"x"}, Except{}, []Variant{
 		{Data: []byte(`{"id":""}`), Slots: []Slot{{At: 7, RandomID: 10}}},
 		{Name: "v", Data: []byte(`[,]`), Slots: []Slot{{At: 1, Number: 42, Minus: "base"}, {At: 2, Number: 5, Minus: "none"}}},
 	}, &dirty)
@@ -249,7 +249,7 @@ func BenchmarkPublish(b *testing.B) {
 			var dirty session.Dirty
 			b.ReportAllocs()
 			for b.Loop() {
-				g.Publish([]string{"x"}, nil, v, &dirty)
+				g.Publish([]string{"x"}, Except{}, v, &dirty)
 				dirty.Flush()
 			}
 		})

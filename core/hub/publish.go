@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"errors"
 	"slices"
 	"sync"
 
@@ -9,12 +10,25 @@ import (
 
 var scratch = sync.Pool{New: func() any { s := make([]*session.Session, 0, 64); return &s }}
 
+// Except is who does not get a publish.
+type Except struct {
+	IDs      []uint64 // of sessions
+	Channels []string // their members, as they are when the receivers are looked up
+}
+
 // Publish writes the fitting variant to every member of the channels, once however many of them it
 // joined, but for those excluded, and returns how many took it. Who has something to write is added
 // to dirty; who has no room is closed as a slow consumer.
-func (g *Group) Publish(channels []string, except []uint64, variants []Variant, dirty *session.Dirty) int {
-	if len(variants) == 0 {
-		return 0
+func (g *Group) Publish(channels []string, except Except, variants []Variant, dirty *session.Dirty) int {
+	return int(g.PublishAll(session.Order{}, channels, except, [][]Variant{variants}, dirty).Took)
+}
+
+// PublishAll is Publish of several frames, each in its variants, that follow one upon the other for each
+// receiver. Where at has a key, those whose mark is not below it are passed by; to come in its place among
+// others is for [Group.InOrder]. Who took all that fit is counted apart from who did not.
+func (g *Group) PublishAll(at session.Order, channels []string, except Except, frames [][]Variant, dirty *session.Dirty) (n session.Reached) {
+	if !slices.ContainsFunc(frames, func(v []Variant) bool { return len(v) > 0 }) {
+		return n
 	}
 	pooled := scratch.Get().(*[]*session.Session)
 	defer func() {
@@ -22,35 +36,50 @@ func (g *Group) Publish(channels []string, except []uint64, variants []Variant, 
 		*pooled = (*pooled)[:0]
 		scratch.Put(pooled)
 	}()
-	for _, c := range channels {
-		*pooled = g.shard(c).snapshot(*pooled, c)
-	}
+	*pooled = g.receivers(*pooled, channels, except.Channels)
 	seen := newSeen(channels, len(*pooled))
 	r := renderers.Get().(*renderer)
 	defer renderers.Put(r)
-	n, waiting := 0, 0
+	waiting := 0
 	for _, s := range *pooled {
-		if seen.twice(s.ID) || slices.Contains(except, s.ID) {
+		if seen.twice(s.ID) || slices.Contains(except.IDs, s.ID) {
 			continue
 		}
-		v := pick(variants, s.Tuning())
-		if v == nil {
-			continue
+		took, err := r.offer(s, frames, at)
+		if took > 0 {
+			dirty.Add(s)
 		}
-		frame := r.render(v, s.Tuning())
-		if s.Offer(frame, v.Binary) != nil {
-			continue
+		switch {
+		case err != nil && !errors.Is(err, session.ErrPassed):
+			n.Failed++
+		case took > 0:
+			n.Took++
 		}
-		dirty.Add(s)
-		n++
-		if waiting += len(frame); waiting > mostWaiting {
+		if waiting += took; waiting > mostWaiting {
 			dirty.Flush()
 			waiting = 0
 		}
 	}
 	g.publishes.Add(1)
-	g.fanout.Add(uint64(n))
+	g.fanout.Add(n.Took)
 	return n
+}
+
+// offer offers the frames that fit a session, until it does not take one, and returns how many bytes it
+// took, at least one of a frame.
+func (r *renderer) offer(s *session.Session, frames [][]Variant, at session.Order) (took int, err error) {
+	for _, variants := range frames {
+		v := pick(variants, s.Tuning())
+		if v == nil {
+			continue
+		}
+		frame := r.render(v, s.Tuning())
+		if err := s.OfferIn(frame, v.Binary, at); err != nil {
+			return took, err
+		}
+		took += max(len(frame), 1)
+	}
+	return took, nil
 }
 
 // mostWaiting is how many bytes of one publish wait for the others of their batch: a large frame to
@@ -96,22 +125,16 @@ func (g *Group) Send(s *session.Session, variants []Variant, dirty *session.Dirt
 // Hand gives a message that this group published to the other groups that have members on its
 // channels or own one of them. Types that either side reserves do not cross.
 func (g *Group) Hand(channels []string, m *Message) {
-	if g.Reserves(m.Type) {
-		return
+	if !g.Reserves(m.Type) {
+		g.hub.hand(g, channels, m, func(string) bool { return true })
 	}
-	for _, other := range g.hub.all() {
-		if other == g || other.opt.Load().Deliver == nil || other.Reserves(m.Type) {
-			continue
-		}
-		var to []string
-		for _, c := range channels {
-			if other.owns(c) || other.Has(c) {
-				to = append(to, c)
-			}
-		}
-		if len(to) > 0 {
-			other.take(to, m)
-		}
+}
+
+// HandOver is Hand of what this group published on another node, where owners have been given it: here
+// only those get it that own one of the channels in owned.
+func (g *Group) HandOver(channels []string, m *Message, owned []string) {
+	if !g.Reserves(m.Type) {
+		g.hub.hand(g, channels, m, func(c string) bool { return slices.Contains(owned, c) })
 	}
 }
 

@@ -138,6 +138,9 @@ func (s *Server) admit(nc net.Conn) {
 	go func() {
 		switch err := s.prepare(a); {
 		case err != nil:
+			if !errors.Is(err, errStopping) && !errors.Is(err, io.EOF) { // else it only came and went
+				s.meter.refused(malformed)
+			}
 			s.log.Debug("connection refused", "remote_address", nc.RemoteAddr().String(), "err", err)
 			_ = a.Conn.Close()
 		case s.cfg.Lines:
@@ -175,7 +178,7 @@ func (s *Server) over(nc net.Conn) {
 	defer s.mu.Unlock()
 	s.doors.leave(s.addressKey(nc))
 	if s.doors.open == 0 && s.stopping.Load() {
-		close(s.done)
+		s.finish()
 	}
 }
 

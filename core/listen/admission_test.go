@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/protocol-bridge/bridge/core/route"
 	"github.com/protocol-bridge/bridge/core/session"
@@ -219,7 +220,8 @@ func receive[T any](t *testing.T, c <-chan T) T {
 
 func TestAdmissionsAreBounded(t *testing.T) {
 	s := newSlow()
-	f := startGuarded(t, Config{MaxAdmissions: 2}, s.admit)
+	m := NewMetrics(prometheus.NewRegistry())
+	f := startGuarded(t, Config{MaxAdmissions: 2, Metrics: m}, s.admit)
 	a, b := f.raw(t), f.raw(t)
 	a.send(t, guardedGet)
 	b.send(t, guardedSocket)
@@ -230,6 +232,7 @@ func TestAdmissionsAreBounded(t *testing.T) {
 			t.Errorf("one too many: got %d %v", res.StatusCode, res.Header)
 		}
 	}
+	m.wantRefused(t, 2, tooManyWaiting)
 	if !strings.Contains(f.logs.String(), "too many clients wait for their auth backend") {
 		t.Errorf("logs:\n%s", f.logs)
 	}

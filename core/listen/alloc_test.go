@@ -11,21 +11,10 @@ import (
 	"github.com/protocol-bridge/bridge/core/session"
 )
 
-// tape is a connection from which the same bytes come again and again.
-type tape struct {
-	net.Conn
-	bytes string
-	at    int
-}
+// tape is a connection that is fed by hand.
+type tape struct{ net.Conn }
 
-func (t *tape) Read(p []byte) (int, error) {
-	n := copy(p, t.bytes[t.at:])
-	t.at = (t.at + n) % len(t.bytes)
-	return n, nil
-}
-
-func (t *tape) SetReadDeadline(time.Time) error { return nil }
-func (t *tape) Close() error                    { return nil }
+func (*tape) Close() error { return nil }
 
 // counter takes frames and lets go of them at once.
 type counter struct{ frames, bytes int }
@@ -41,11 +30,29 @@ func (c *counter) Closed(*session.Session, int, string, bool) {}
 // paced has a rate that is never reached.
 var paced = &route.Entry{ID: "paced", Path: "/ws", WebSocket: true, Rate: route.Rate{Frames: 1e9, Per: time.Second}}
 
-func tapeConn(tb testing.TB, payload string) (*conn, *counter) {
+// feedFrame feeds a connection in pieces, the first of which cuts the head.
+func feedFrame(tb testing.TB, c *conn, buf []byte, frame string, pieces int) {
+	copy(buf, frame)
+	for rest, i := buf, 1; i <= pieces; i++ {
+		n := len(rest)
+		switch i {
+		case pieces:
+		case 1:
+			n = 3
+		default:
+			n /= 2
+		}
+		if used, v := c.feed(rest[:n]); used != n || v != goOn {
+			tb.Fatalf("%d of %d bytes, verdict %d", used, n, v)
+		}
+		rest = rest[n:]
+	}
+}
+
+func tapeConn(tb testing.TB) (*conn, *counter) {
 	tb.Helper()
 	srv := New(Config{Routes: new(atomic.Pointer[route.Table])}, nil)
-	c := newConn(srv, paced, &tape{bytes: clientFrame(final|opText, payload)})
-	c.state = listening
+	c := newConn(srv, paced, &tape{})
 	h := &counter{}
 	c.sess = session.New(1, &session.Info{}, c, h, session.NewLimits(session.Limits{Budget: session.NewBudget(1 << 30)}))
 	return c, h
@@ -57,16 +64,17 @@ func TestFramesDoNotAllocate(t *testing.T) {
 	}
 	for name, size := range map[string]int{"short": 64, "just too long for the buffer": 510, "1 KiB": 1 << 10, "32 KiB": 32 << 10} {
 		t.Run(name, func(t *testing.T) {
-			c, h := tapeConn(t, strings.Repeat("x", size))
-			if n := testing.AllocsPerRun(1000, func() {
-				if !c.next() {
-					t.Fatal("no frame")
+			c, h := tapeConn(t)
+			frame := clientFrame(final|opText, strings.Repeat("x", size))
+			buf := make([]byte, len(frame))
+			for _, pieces := range []int{1, 2, 3} {
+				h.frames, h.bytes = 0, 0
+				if n := testing.AllocsPerRun(1000, func() { feedFrame(t, c, buf, frame, pieces) }); n != 0 {
+					t.Errorf("%v allocations a frame in %d pieces", n, pieces)
 				}
-			}); n != 0 {
-				t.Errorf("%v allocations a frame", n)
-			}
-			if h.frames == 0 || h.bytes != h.frames*size {
-				t.Errorf("%d frames, %d bytes", h.frames, h.bytes)
+				if h.frames == 0 || h.bytes != h.frames*size {
+					t.Errorf("%d frames, %d bytes in %d pieces", h.frames, h.bytes, pieces)
+				}
 			}
 		})
 	}
@@ -75,10 +83,12 @@ func TestFramesDoNotAllocate(t *testing.T) {
 func BenchmarkFrame(b *testing.B) {
 	for name, size := range map[string]int{"64": 64, "1024": 1 << 10, "32768": 32 << 10} {
 		b.Run(name, func(b *testing.B) {
-			c, _ := tapeConn(b, strings.Repeat("x", size))
+			c, _ := tapeConn(b)
+			frame := clientFrame(final|opText, strings.Repeat("x", size))
+			buf := make([]byte, len(frame))
 			b.SetBytes(int64(size))
 			for b.Loop() {
-				c.next()
+				feedFrame(b, c, buf, frame, 1)
 			}
 		})
 	}

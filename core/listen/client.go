@@ -12,9 +12,12 @@ import (
 type client struct {
 	peer    netip.Addr // the other end of the connection; zero: not known
 	proxy   bool       // the peer is a trusted proxy
+	named   bool       // a proxy named the peer, by the PROXY protocol
 	address string     // ip:port of the client; port 0: not known
 	tls     bool
 	host    []byte // what the client asked for, of the request's head
+
+	elsewhere string // why it may not be this machine that asks; empty: it is
 }
 
 // peer is the other end of a connection, or whom the PROXY protocol named.
@@ -32,11 +35,12 @@ func (a *accepted) peer() (ip netip.Addr, address string) {
 // client believes what trusted proxies say, and nobody else.
 func (s *Server) client(ctx *fasthttp.RequestCtx) client {
 	from := ctx.Conn().(*accepted)
-	c := client{tls: from.secure, host: ctx.Request.Header.Host()}
+	c := client{tls: from.secure, named: from.named != nil, host: ctx.Request.Header.Host()}
 	c.peer, c.address = from.peer()
 	if c.proxy = s.trusts(c.peer); c.proxy {
 		s.believe(&c, &ctx.Request.Header)
 	}
+	c.elsewhere = notLocal(&ctx.Request.Header, c)
 	return c
 }
 

@@ -1,8 +1,6 @@
 package listen
 
 import (
-	"bufio"
-	"errors"
 	"net"
 	"runtime/debug"
 	"strconv"
@@ -10,64 +8,48 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/protocol-bridge/bridge/core/route"
 	"github.com/protocol-bridge/bridge/core/session"
 )
 
-// conn is one WebSocket. Its reader is serve; it writes as the session's [session.Transport].
+// conn is one WebSocket. It writes as the session's [session.Transport]. Its reading belongs to one
+// goroutine at a time, or to nobody: see turn.
 type conn struct {
 	srv   *Server
 	entry *route.Entry
 	net   net.Conn
-	raw   syscall.RawConn // nil: nothing is written without waiting
+	raw   syscall.RawConn // nil: nothing is read or written without waiting
 	sess  *session.Session
 
-	// Of the reader.
-	br       *bufio.Reader // over wire
-	prefix   []byte        // what came together with the handshake
-	armed    time.Time     // when the read deadline was set; zero: is to be set
-	state    readState
-	message  *[]byte       // what there is of a message in fragments; nil: none has begun
-	isBinary bool          // the message
-	packed   bool          // the message: it is compressed
-	deflates bool          // messages may be compressed, both ways; does not change
-	due      time.Duration // what the route's rate allows for is used up to then
+	poller *poller // says when there is something to read; nil: a goroutine of the connection's own waits
+	place  place   // in the server's roster
+	turn   atomic.Int32
 
-	more       bool // the last read left something, as far as one can tell
-	burst      []byte
-	burstOf    *[burstSize]byte // what burst is a part of
-	tryIn      func(fd uintptr) bool
-	tryInBytes []byte
-	tryInN     int
+	heard  atomic.Int64 // when something came, ns since the server began
+	atEnd  atomic.Bool  // the client has ended what it sends
+	waits  atomic.Bool  // nothing is read at the moment, which is not the client's doing
+	pinged int64        // of the roster: when a ping went out that was not answered; 0: none
+
+	// Of the one that reads.
+	part     *part         // what there is of a message; nil: nothing
+	due      time.Duration // what the route's rate allows for is used up to then
+	owed     time.Duration // how long nothing may be read because of it
+	deflates bool          // messages may be compressed, both ways; does not change
 
 	// Of the one that writes.
-	try        func(fd uintptr) bool // made once, since a closure would be made for each write
-	tryBytes   []byte
-	tryN       int
-	tryErr     error
 	bounded    bool        // a write deadline is set
 	halfClosed atomic.Bool // nothing the client says is of use any more
 }
 
-type readState uint8
-
-const (
-	handshaking readState = iota
-	listening
-	pinged // a ping is out, and nothing came since
-	gone   // it was not answered; the session is closing
-)
-
 func newConn(s *Server, e *route.Entry, nc net.Conn) *conn {
 	c := &conn{srv: s, entry: e, net: nc}
+	c.turn.Store(reading)
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		if raw, err := tcp.SyscallConn(); err == nil {
 			c.raw = raw
+			c.poller = s.pollers.pick()
 		}
 	}
-	c.br = bufio.NewReaderSize((*wire)(c), readBuffer)
 	return c
 }
 
@@ -108,33 +90,7 @@ func (c *conn) TryWrite(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	if c.try == nil {
-		c.try = c.tryOnce
-	}
-	c.tryBytes, c.tryN, c.tryErr = p, 0, nil
-	err := c.raw.Write(c.try)
-	c.tryBytes = nil
-	if err == nil {
-		err = c.tryErr
-	}
-	return c.tryN, err
-}
-
-func (c *conn) tryOnce(fd uintptr) bool {
-	for c.tryN < len(c.tryBytes) {
-		n, err := unix.Write(int(fd), c.tryBytes[c.tryN:])
-		switch {
-		case err == nil:
-			c.tryN += n
-		case errors.Is(err, unix.EINTR):
-		case errors.Is(err, unix.EAGAIN):
-			return true
-		default:
-			c.tryErr = err
-			return true
-		}
-	}
-	return true
+	return tryWrite(c.raw, p)
 }
 
 // Write implements [session.Transport].
@@ -155,14 +111,22 @@ func (c *conn) CloseWrite() error {
 	return nil
 }
 
-// over is called when nobody reads the connection any more.
-func (c *conn) over() {
+// Close implements [session.Transport].
+func (c *conn) Close() error {
+	err := c.net.Close()
+	if c.poller != nil && c.claim() { // nobody else would see it
+		c.end()
+	}
+	return err
+}
+
+// end is called once, when nobody reads the connection any more.
+func (c *conn) end() {
+	c.forget()
+	c.srv.roster.remove(c)
 	c.entry.Seats.Give()
 	c.srv.over(c.net)
 }
-
-// Close implements [session.Transport].
-func (c *conn) Close() error { return c.net.Close() }
 
 func (s *Server) panicked(c *conn, p any) {
 	var id, route string

@@ -214,7 +214,7 @@ func TestBombIsBounded(t *testing.T) {
 	c := packedConn(t, 1<<16)
 	bomb := []byte(deflated(t, strings.Repeat("\x00", 32<<20), 9))
 	var buf []byte
-	err := c.inflate(&buf, &bomb)
+	err := c.inflate(&buf, &bomb, false)
 	if !errors.Is(err, errInflated) || cap(buf) > 4<<16 {
 		t.Errorf("%v with a buffer of %d bytes, want %v and no more than %d", err, cap(buf), errInflated, 4<<16)
 	}
@@ -232,7 +232,7 @@ func TestBombIsBounded(t *testing.T) {
 func packedConn(tb testing.TB, limit int64) *conn {
 	tb.Helper()
 	c := newConn(New(Config{Routes: new(atomic.Pointer[route.Table])}, nil), &route.Entry{ID: "packed", MaxFrame: limit}, &tape{})
-	c.deflates, c.state = true, listening
+	c.deflates = true
 	c.sess = session.New(1, &session.Info{}, c, &counter{}, session.NewLimits(session.Limits{Budget: session.NewBudget(1 << 30)}))
 	return c
 }
@@ -250,12 +250,9 @@ func TestCompressionDoesNotAllocate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := packedConn(t, 1<<20)
-			c.net.(*tape).bytes = frame
-			said, out := []byte(text), make([]byte, 0, 8192)
+			said, out, buf := []byte(text), make([]byte, 0, 8192), make([]byte, len(frame))
 			if n := testing.AllocsPerRun(1000, func() {
-				if !c.next() {
-					t.Fatal("no frame")
-				}
+				feedFrame(t, c, buf, frame, 1)
 				out = c.AppendFrame(out[:0], said, false)
 			}); n != 0 {
 				t.Errorf("%v allocations a frame", n)
@@ -275,7 +272,7 @@ func BenchmarkCompressed(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				packed = packed[:n]
-				if err := c.inflate(&buf, &packed); err != nil {
+				if err := c.inflate(&buf, &packed, false); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -11,7 +11,7 @@
 //	  └─ guard → fasthttp reads the head → Server.handle: route, handshake, client, origin,
 //	     readiness, Opener.Admit
 //	     ├─ WebSocket: gorilla answers 101 on the connection taken from fasthttp; Opener.Open;
-//	     │  conn.serve reads frames into Session.Frame and waits in Session.WaitReadable
+//	     │  a poller reads what came and feeds conn, whose messages go into Session.Frame
 //	     └─ request: Opener.OpenRequest; exchange waits for the answer and writes it
 //
 // The guard reads along: a request that two readers could take for two different things is refused
@@ -25,6 +25,13 @@
 // A connection that became a WebSocket is no more known to fasthttp: its deadlines, its pings and
 // its end are this package's, the registry of sessions is the core's.
 //
-// gorilla does the handshake, and no more; compression is agreed on and done here. Frames are read from the buffer of the connection, whole
-// ones without allocating; whatever goes out goes through the session's outbox.
+// gorilla does the handshake, and no more; compression is agreed on and done here. What came is fed to a
+// connection in pieces of any size (conn.feed), whole frames are taken from where they lie, and whatever
+// goes out goes through the session's outbox.
+//
+// A poller is a goroutine with an epoll descriptor for its share of the connections: it reads what came
+// into one buffer and hands it on, as far as that does not wait. A connection that has to wait (for its
+// window, its rate, or its end) has a goroutine of its own for as long (conn.serve); under TLS, and where
+// there is no epoll, it always has. Whose turn it is says conn.turn. The roster of all finds those that are
+// silent.
 package listen

@@ -88,10 +88,9 @@ func ours(t *testing.T, e *route.Entry, text string, pieces []byte, compression 
 	if err := handshakes.Get().(*handshake).do(&ctx, c); err != nil {
 		t.Fatal(err)
 	}
-	c.state = listening
 	s := &story{done: make(chan struct{})}
 	c.sess = session.New(1, &session.Info{}, c, s, session.NewLimits(session.Limits{}))
-	c.serve()
+	c.serve(nil, goOn)
 	select {
 	case <-s.done:
 	case <-time.After(patience):

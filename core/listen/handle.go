@@ -2,13 +2,16 @@ package listen
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/valyala/fasthttp"
 
@@ -35,6 +38,8 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 			s.meter.answered(ctx.Response.StatusCode())
 		}
 	}()
+	var e *route.Entry
+	defer func() { shape(ctx, e) }()
 	conn := ctx.Conn().(*accepted)
 	conn.busy.Store(true)
 	conn.begun++
@@ -45,7 +50,12 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		ctx.SetConnectionClose()
 		return
 	}
-	e := s.cfg.Routes.Load().Lookup(ctx.Path())
+	if !utf8.Valid(ctx.Path()) { // as it is without its escapes
+		s.meter.refused(malformed)
+		s.reject(ctx, fasthttp.StatusBadRequest, "the path is not UTF-8")
+		return
+	}
+	e = s.cfg.Routes.Load().Lookup(ctx.Path())
 	if e == nil {
 		s.reject(ctx, fasthttp.StatusNotFound, "not found")
 		return
@@ -121,14 +131,13 @@ func (s *Server) checkLocal(ctx *fasthttp.RequestCtx, e *route.Entry, from clien
 	if !e.LocalOnly {
 		return true
 	}
-	reason := notLocal(&ctx.Request.Header, from)
-	if reason == "" {
+	if from.elsewhere == "" {
 		return true
 	}
 	s.meter.refused(notFromHere)
 	if dropped, ok := s.quiet.Allow(time.Now()); ok {
 		s.log.Warn("route without auth is for this machine only", "route", e.ID, "path", cut(ctx.Path()),
-			"peer", from.address, "reason", reason, "remedy", "add auth to the route, or auth = auth.none where everyone may come",
+			"peer", from.address, "reason", from.elsewhere, "remedy", "add auth to the route, or auth = auth.none where everyone may come",
 			"dropped", dropped)
 	}
 	s.reject(ctx, fasthttp.StatusForbidden, "this route has no auth: it is served to this machine only")
@@ -189,6 +198,25 @@ func refuse(ctx *fasthttp.RequestCtx, status int, text string) {
 	ctx.SetStatusCode(status)
 	ctx.SetContentType("text/plain; charset=utf-8")
 	ctx.SetBodyString(text + "\n")
+	ctx.SetUserValue(refused{}, true)
+}
+
+// refused marks a request that refuse answered.
+type refused struct{}
+
+// shape gives the answer to a request that was refused the form that its route has for that.
+func shape(ctx *fasthttp.RequestCtx, e *route.Entry) {
+	if e == nil || e.Refusal == "" || ctx.UserValue(refused{}) == nil {
+		return
+	}
+	form := e.Refusal
+	if ctx.Response.StatusCode() == fasthttp.StatusServiceUnavailable {
+		path := string(ctx.Path())
+		form = cmp.Or(e.Unavailable[path[strings.LastIndexByte(path, '/')+1:]], form)
+	}
+	why := strconv.Quote(strings.ToLower(http.StatusText(ctx.Response.StatusCode())))
+	ctx.SetContentType("application/json")
+	ctx.SetBodyString(strings.Replace(form, "%s", why, 1))
 }
 
 func hasBody(h *fasthttp.RequestHeader) bool {

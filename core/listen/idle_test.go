@@ -3,12 +3,14 @@ package listen
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -18,8 +20,8 @@ import (
 	"github.com/protocol-bridge/bridge/core/session"
 )
 
-// idleClient in the environment makes the test binary the other end of [BenchmarkIdle]: its address
-// and a number of connections.
+// idleClient in the environment makes the test binary the other end of many connections: the address,
+// how many, and whether each begins with a frame.
 const idleClient = "BRIDGE_IDLE_CLIENT"
 
 // BenchmarkIdle measures what an idle WebSocket costs the listener and its session in resident
@@ -42,27 +44,7 @@ func idle(b *testing.B, n int, talk bool) (rss, stacks float64) {
 	b.Helper()
 	s := serveBench(b, echoing{})
 	before := resident(b)
-	cmd := exec.Command(os.Args[0], "-test.run=^$")
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %v", idleClient, s.Addr(), n, talk))
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { // before the server's
-		_ = in.Close()
-		_ = cmd.Wait()
-	})
-	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready\n" {
-		b.Fatalf("client said %q, %v", line, err)
-	}
+	hold(b, s.Addr().String(), n, talk) // ends before the server
 	after := resident(b)
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
@@ -73,7 +55,8 @@ func idle(b *testing.B, n int, talk bool) (rss, stacks float64) {
 // resident is the resident memory in bytes once garbage is collected, as it would be in time.
 func resident(b *testing.B) int64 {
 	b.Helper()
-	runtime.GC()
+	runtime.GC() // what pools keep goes with the second
+	debug.FreeOSMemory()
 	data, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
 		b.Skip("no /proc here")
@@ -85,7 +68,9 @@ func resident(b *testing.B) int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// holdIdle is the client's process: it opens the connections and keeps them until stdin closes.
+// holdIdle is the client's process: it opens the connections, says so, and keeps them until stdin
+// closes. For each line that it is told it says "done" once that is: "wake" sends a frame on every
+// connection and then reads all answers, "read" reads a frame on every connection.
 func holdIdle(arg string) error {
 	var addr string
 	var n int
@@ -93,33 +78,120 @@ func holdIdle(arg string) error {
 	if _, err := fmt.Sscan(arg, &addr, &n, &talk); err != nil {
 		return err
 	}
-	frame := clientFrame(final|opText, strings.Repeat("x", 64))
-	answer := make([]byte, 256)
-	for range n {
+	frame := clientFrame(final|opText, idleText)
+	answer := make([]byte, 2+len(idleText))
+	conns := make([]net.Conn, n)
+	write := func(c net.Conn) error {
+		_, err := io.WriteString(c, frame)
+		return err
+	}
+	read := func(c net.Conn) error {
+		_, err := io.ReadFull(c, answer)
+		if err == nil && string(answer[2:]) != idleText {
+			err = fmt.Errorf("answer %q", answer)
+		}
+		return err
+	}
+	each := func(what ...func(net.Conn) error) error {
+		for _, f := range what {
+			for _, c := range conns {
+				if err := f(c); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	head := make([]byte, 256)
+	for i := range conns {
 		c, err := net.Dial("tcp", addr)
 		if err != nil {
 			return err
 		}
 		defer c.Close()
+		conns[i] = c
 		if _, err := io.WriteString(c, handshakeText); err != nil {
 			return err
 		}
-		if _, err := c.Read(answer); err != nil {
+		if _, err := c.Read(head); err != nil {
 			return err
 		}
-		if !talk {
-			continue
-		}
-		if _, err := io.WriteString(c, frame); err != nil {
-			return err
-		}
-		if _, err := io.ReadFull(c, answer[:66]); err != nil {
-			return err
+		if talk {
+			if err := errors.Join(write(c), read(c)); err != nil {
+				return err
+			}
 		}
 	}
 	fmt.Println("ready")
-	_, _ = io.Copy(io.Discard, os.Stdin)
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		var err error
+		switch in.Text() {
+		case "wake":
+			err = each(write, read)
+		case "read":
+			err = each(read)
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Println("done")
+	}
 	return nil
+}
+
+// idleText is what is said.
+var idleText = strings.Repeat("x", 64)
+
+// idlers are connections that another process holds.
+type idlers struct {
+	tb  testing.TB
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Reader
+}
+
+// hold has another process open connections.
+func hold(tb testing.TB, addr string, n int, talk bool) *idlers {
+	tb.Helper()
+	h := &idlers{tb: tb, cmd: exec.Command(os.Args[0], "-test.run=^$")}
+	h.cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %v", idleClient, addr, n, talk))
+	h.cmd.Stderr = os.Stderr
+	in, err := h.cmd.StdinPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	out, err := h.cmd.StdoutPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := h.cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	h.in, h.out = in, bufio.NewReader(out)
+	tb.Cleanup(h.close)
+	h.expect("ready")
+	return h
+}
+
+func (h *idlers) expect(what string) {
+	h.tb.Helper()
+	if line, err := h.out.ReadString('\n'); err != nil || line != what+"\n" {
+		h.tb.Fatalf("client said %q, %v, want %q", line, err, what)
+	}
+}
+
+// do tells them something and waits until it is done.
+func (h *idlers) do(what string) {
+	h.tb.Helper()
+	if _, err := fmt.Fprintln(h.in, what); err != nil {
+		h.tb.Fatal(err)
+	}
+	h.expect("done")
+}
+
+func (h *idlers) close() {
+	_ = h.in.Close()
+	_ = h.cmd.Wait()
 }
 
 // echoing is an [Opener] whose sessions answer each frame with itself, and nothing else.

@@ -51,10 +51,10 @@ func (z *inflater) next(before []byte) {
 }
 
 // deliverPacked hands on a message that came compressed.
-func (c *conn) deliverPacked(packed *[]byte) bool {
+func (c *conn) deliverPacked(packed *[]byte, isBinary bool) verdict {
 	buf := messages.Get().(*[]byte)
 	defer freeMessage(buf)
-	err := c.inflate(buf, packed)
+	err := c.inflate(buf, packed, isBinary)
 	c.sess.Reading(0)
 	switch {
 	case errors.Is(err, errInflated):
@@ -62,13 +62,13 @@ func (c *conn) deliverPacked(packed *[]byte) bool {
 	case err != nil:
 		return c.refuse(session.CloseProtocol)
 	}
-	return c.deliver(*buf, c.isBinary)
+	return c.deliver(*buf, isBinary)
 }
 
 // inflate puts into buf what packed holds, no more than the route takes, and appends to packed what the
 // sender left out. What it allocates follows what came out, not what could.
-func (c *conn) inflate(buf, packed *[]byte) error {
-	limit := inflatedSize(c.limit(c.isBinary))
+func (c *conn) inflate(buf, packed *[]byte, isBinary bool) error {
+	limit := inflatedSize(c.limit(isBinary))
 	*packed = append(*packed, deflateTail...)
 	z := inflaters.Get().(*inflater)
 	defer z.free()

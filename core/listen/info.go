@@ -17,13 +17,15 @@ func newInfo(ctx *fasthttp.RequestCtx, e *route.Entry, upgrade bool, from client
 	method := ctx.Method()
 
 	// One allocation for all that is copied.
-	count, size := 0, len(path)+len(query)+len(host)+len(method)
+	count, size := 0, len(from.address)+len(path)+len(query)+len(host)+len(method)
 	for k, v := range ctx.Request.Header.AllInOrder() {
 		if upgrade && ofHandshake(k) {
 			continue
 		}
 		count++
-		size += len(v)
+		if string(k) != "Host" { // it is copied once
+			size += len(v)
+		}
 		if knownHeader(k) == "" {
 			size += len(k)
 		}
@@ -32,8 +34,9 @@ func newInfo(ctx *fasthttp.RequestCtx, e *route.Entry, upgrade bool, from client
 	buf.Grow(size)
 	info := &session.Info{
 		Route:         e.ID,
-		RemoteAddress: from.address,
+		RemoteAddress: buf.copy([]byte(from.address)),
 		TLS:           from.tls,
+		Local:         from.elsewhere == "",
 		HTTP:          !upgrade,
 		Headers:       make([]session.Header, 0, count),
 	}
@@ -53,7 +56,11 @@ func newInfo(ctx *fasthttp.RequestCtx, e *route.Entry, upgrade bool, from client
 		if name == "" {
 			name = buf.copyLower(k)
 		}
-		info.Headers = append(info.Headers, session.Header{Name: name, Value: buf.copy(v)})
+		value := info.Host
+		if name != "host" {
+			value = buf.copy(v)
+		}
+		info.Headers = append(info.Headers, session.Header{Name: name, Value: value})
 	}
 	return info
 }

@@ -49,6 +49,35 @@ func TestRate(t *testing.T) {
 	}
 }
 
+// TestRateOfFragments: the rate counts messages, in however many fragments they come; but empty fragments, of
+// which a message may have any number, count.
+func TestRateOfFragments(t *testing.T) {
+	p := newPeer()
+	entry := &route.Entry{ID: "slow", Path: "/ws", WebSocket: true, Rate: route.Rate{Frames: 5, Per: time.Second}}
+	f := start(t, p, Config{}, entry)
+	message := func(part string) string {
+		return clientFrame(opText, part) + strings.Repeat(clientFrame(opMore, part), 18) + clientFrame(final|opMore, "z")
+	}
+	began := time.Now()
+	c := f.rawSocket(t, strings.Repeat(message("x"), 3))
+	for range 3 {
+		if got, want := c.read(t, 22), "\x81\x14"+strings.Repeat("x", 19)+"z"; got != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("3 messages in 60 fragments took %v", took)
+	}
+	began = time.Now()
+	c.send(t, message(""))
+	if got, want := c.read(t, 3), "\x81\x01z"; got != want {
+		t.Fatalf("got %q, want %q", got, want)
+	}
+	if took := time.Since(began); took < 3*time.Second {
+		t.Errorf("a message with 19 empty fragments took %v", took)
+	}
+}
+
 func TestRateDoesNotHoldTheEnd(t *testing.T) {
 	p := newPeer()
 	entry := &route.Entry{ID: "hourly", Path: "/ws", WebSocket: true, Rate: route.Rate{Frames: 1, Per: time.Hour}}
@@ -305,7 +334,8 @@ func TestAddressKey(t *testing.T) {
 func TestBudgetOfBodies(t *testing.T) {
 	b := session.NewBudget(100 << 10)
 	hold, held := make(chan struct{}), make(chan struct{})
-	f := startPlain(t, Config{Budget: b}, func(s *session.Session, body []byte, w session.ResponseWriter) {
+	m := NewMetrics(prometheus.NewRegistry())
+	f := startPlain(t, Config{Budget: b, Metrics: m}, func(s *session.Session, body []byte, w session.ResponseWriter) {
 		if s.Info.Path == "/api/hold" {
 			held <- struct{}{}
 			<-hold
@@ -324,6 +354,7 @@ func TestBudgetOfBodies(t *testing.T) {
 	if res, _ := second.response(t, "POST"); res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" || !res.Close {
 		t.Errorf("got %d %v", res.StatusCode, res.Header)
 	}
+	m.wantRefused(t, 1, noMemory)
 	if res, _ := f.answer(t, getHead+"\r\n"); res.StatusCode != http.StatusOK {
 		t.Errorf("a small one got %d", res.StatusCode)
 	}

@@ -62,7 +62,8 @@ func (s *Server) serveLines(a *accepted) {
 			}
 		}
 	}()
-	if why := s.openLines(c, a); why != "" {
+	if why, as := s.openLines(c, a); why != "" {
+		s.meter.refused(as)
 		if dropped, ok := s.quiet.Allow(time.Now()); ok {
 			_, address := a.peer()
 			s.log.Warn("connection refused", "remote_address", address, "why", why, "dropped", dropped)
@@ -74,33 +75,33 @@ func (s *Server) serveLines(a *accepted) {
 	}
 }
 
-// openLines makes the session, or says why there is none.
-func (s *Server) openLines(c *lineConn, a *accepted) (why string) {
+// openLines makes the session, or says why there is none, and as what that counts.
+func (s *Server) openLines(c *lineConn, a *accepted) (why string, as reason) {
 	e := s.cfg.Routes.Load().Lookup([]byte("/"))
 	if e == nil || !e.TCP || !s.opener.Ready(e) || s.stopping.Load() {
-		return "its plugin is not ready"
+		return "its plugin is not ready", notReady
 	}
 	if !e.Seats.Take() {
-		return "as many sessions are open as the route takes"
+		return "as many sessions are open as the route takes", tooManySessions
 	}
 	c.entry = e
-	ip, address := a.peer()
-	if e.LocalOnly && (!ip.IsLoopback() || s.trusts(ip)) {
-		return "the route is for this machine alone"
+	_, address := a.peer()
+	info := &session.Info{Route: e.ID, RemoteAddress: address, TLS: a.secure, TCP: true, Local: s.local(a)}
+	if e.LocalOnly && !info.Local {
+		return "the route is for this machine alone", notFromHere
 	}
-	info := &session.Info{Route: e.ID, RemoteAddress: address, TLS: a.secure, TCP: true}
 	var who *session.Admission
 	if e.Handshake {
 		if who, why = s.admitLines(e, info); who == nil {
-			return why
+			return why, notAdmitted
 		}
 	}
 	sess, err := s.opener.Open(e, info, who, c)
 	if err != nil {
-		return err.Error()
+		return err.Error(), notReady
 	}
 	c.sess = sess
-	return ""
+	return "", 0
 }
 
 // admitLines asks who a client is that can show nothing: only where everybody may come is there an
@@ -196,7 +197,7 @@ func (c *lineConn) handOn(frame []byte, used int, isRaw bool) bool {
 		}
 	}
 	c.begun = true
-	if !c.pace() {
+	if !c.pay(c.owe()) {
 		return false
 	}
 	c.sess.Frame(frame, isRaw)

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/protocol-bridge/bridge/core/route"
 	"github.com/protocol-bridge/bridge/core/session"
 )
@@ -301,26 +303,32 @@ func TestLineConnectionsThatAreRefused(t *testing.T) {
 	handshake.Handshake = true
 	web := *lineEntry
 	web.TCP, web.WebSocket = false, true
+	full := *lineEntry
+	full.Seats = route.NewSeats(1)
+	full.Seats.Take()
 	for name, tt := range map[string]struct {
 		entry   *route.Entry
 		prepare func(p *peer)
-		open    bool
+		refused reason // reasons: it is not
 	}{
-		"open to all":               {lineEntry, func(*peer) {}, true},
-		"from this machine":         {&local, func(*peer) {}, true},
-		"everybody may come":        {&handshake, func(*peer) {}, true},
-		"a route of WebSocket":      {&web, func(*peer) {}, false},
-		"no plugin":                 {lineEntry, func(p *peer) { p.notReady.Store(true) }, false},
-		"a session that is refused": {lineEntry, func(p *peer) { p.openErr = io.ErrClosedPipe }, false},
-		"an auth that wants to see": {&handshake, func(p *peer) { p.onAdmit = turnsAway }, false},
+		"open to all":               {lineEntry, func(*peer) {}, reasons},
+		"from this machine":         {&local, func(*peer) {}, reasons},
+		"everybody may come":        {&handshake, func(*peer) {}, reasons},
+		"a route of WebSocket":      {&web, func(*peer) {}, notReady},
+		"no plugin":                 {lineEntry, func(p *peer) { p.notReady.Store(true) }, notReady},
+		"a session that is refused": {lineEntry, func(p *peer) { p.openErr = io.ErrClosedPipe }, notReady},
+		"an auth that wants to see": {&handshake, func(p *peer) { p.onAdmit = turnsAway }, notAdmitted},
+		"a seat too many":           {&full, func(*peer) {}, tooManySessions},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPeer()
 			tt.prepare(p)
-			f := start(t, p, Config{Lines: true}, tt.entry)
+			m := NewMetrics(prometheus.NewRegistry())
+			f := start(t, p, Config{Lines: true, Metrics: m}, tt.entry)
 			c := f.raw(t)
-			if !tt.open {
+			if tt.refused < reasons {
 				c.wantEnd(t, "")
+				m.wantRefused(t, 1, tt.refused)
 				return
 			}
 			c.send(t, "a\n")

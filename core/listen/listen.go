@@ -166,6 +166,9 @@ type Server struct {
 	meter  *meter
 	began  time.Time
 
+	roster  roster
+	pollers pollers // made before the first connection
+
 	policy      atomic.Pointer[policy]
 	compression atomic.Bool // for connections to come
 	packer      packer
@@ -198,6 +201,7 @@ func New(cfg Config, o Opener) *Server {
 		plain:  make(map[*accepted]struct{}),
 		doors:  doors{most: cfg.MaxConnections, mostOf: cfg.MaxPerAddress},
 		done:   make(chan struct{}),
+		roster: roster{stop: make(chan struct{})},
 	}
 	s.compression.Store(cfg.Compression)
 	s.packer.seed = maphash.MakeSeed()
@@ -260,6 +264,10 @@ func (s *Server) Addr() net.Addr {
 func (s *Server) Serve() error {
 	s.mu.Lock()
 	ln := s.ln
+	if ln != nil && !s.cfg.Lines && !s.stopping.Load() {
+		s.startPollers()
+		s.watch()
+	}
 	s.mu.Unlock()
 	if ln == nil {
 		return errors.New("listener has no address yet")
@@ -285,9 +293,20 @@ func (s *Server) Stop() {
 		}
 	}
 	if s.doors.open == 0 {
-		close(s.done)
+		s.finish()
 	}
 }
+
+// finish is called once, when the server has stopped and the last connection is over. The caller holds
+// mu.
+func (s *Server) finish() {
+	close(s.done)
+	close(s.roster.stop)
+	s.pollers.stop()
+}
+
+// Done is closed once the server was stopped and every connection is over.
+func (s *Server) Done() <-chan struct{} { return s.done }
 
 // Shutdown stops and waits until every connection is over. WebSockets and requests end with their
 // sessions, which whoever opened them closes. Its error is ctx's.

@@ -13,7 +13,7 @@ func notLocal(h *fasthttp.RequestHeader, from client) string {
 	if !from.peer.IsLoopback() {
 		return "it comes from another machine"
 	}
-	if from.proxy {
+	if from.proxy || from.named {
 		return "it comes from a trusted proxy"
 	}
 	for name := range h.All() {
@@ -39,10 +39,19 @@ func notLocal(h *fasthttp.RequestHeader, from client) string {
 
 // ofProxy says whether a header tells that somebody stands between the client and us.
 func ofProxy(name []byte) bool {
+	if n := knownHeader(name); n != "" {
+		return strings.HasPrefix(n, "x-forwarded")
+	}
 	switch n := strings.ToLower(string(name)); n {
 	case "forwarded", "x-real-ip", "x-client-ip", "cf-connecting-ip", "true-client-ip", "via":
 		return true
 	default:
 		return strings.HasPrefix(n, "x-forwarded")
 	}
+}
+
+// local says whether the peer of a connection without HTTP is this machine.
+func (s *Server) local(a *accepted) bool {
+	ip, _ := a.peer()
+	return ip.IsLoopback() && a.named == nil && !s.trusts(ip)
 }

@@ -1,12 +1,16 @@
 package listen
 
 import (
+	"crypto/tls"
+	"io"
 	"net/http"
 	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/protocol-bridge/bridge/core/route"
 )
 
 func TestNotLocal(t *testing.T) {
@@ -134,4 +138,78 @@ func TestCrossSitePost(t *testing.T) {
 		t.Errorf("%d sessions", n)
 	}
 	f.wantHome(t, "Host: "+f.addr+"\r\n", true)
+}
+
+// TestInfoSaysWhoIsLocal has a session know whether its peer is this machine, also where its route is for
+// others too.
+func TestInfoSaysWhoIsLocal(t *testing.T) {
+	proxies := []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+	for name, tt := range map[string]struct {
+		cfg  Config
+		sent string // in front of what the connection speaks
+		head string // of a request
+		want bool
+	}{
+		"from here":               {Config{}, "", "", true},
+		"with a proxy's header":   {Config{}, "", "X-Forwarded-For: 127.0.0.1\r\n", false},
+		"by a page from here":     {Config{}, "", "Origin: http://localhost:1\r\n", true},
+		"by a trusted proxy":      {Config{TrustedProxies: proxies}, "", "", false},
+		"whom a proxy names":      {Config{TrustedProxies: proxies, ProxyProtocol: true}, "PROXY TCP4 127.0.0.9 127.0.0.1 1 2\r\n", "", false},
+		"a proxy's own":           {Config{TrustedProxies: proxies, ProxyProtocol: true}, proxyV2(0x20, 0, ""), "", false},
+		"over TLS":                {Config{Certificate: newCertificate(t, 1)}, "", "", true},
+		"a stranger by the proxy": {Config{TrustedProxies: proxies, ProxyProtocol: true}, "PROXY TCP4 192.0.2.1 127.0.0.1 1 2\r\n", "", false},
+	} {
+		said := map[string]string{"lines": "a\n"}
+		if tt.head != "" {
+			delete(said, "lines")
+		}
+		for kind, sent := range map[string]string{
+			"request": "GET /both HTTP/1.1\r\n", "upgrade": "GET /both HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+		} {
+			said[kind] = sent + "Host: 127.0.0.1\r\n" + tt.head + "\r\n"
+		}
+		for kind, sent := range said {
+			t.Run(name+", "+kind, func(t *testing.T) {
+				p := newPeer()
+				p.onRequest = repeats
+				cfg := tt.cfg
+				cfg.Lines = kind == "lines"
+				f := start(t, p, cfg, lineEntry, &route.Entry{ID: "both", Path: "/both", HTTP: true, WebSocket: true})
+				c := f.raw(t)
+				if tt.sent != "" {
+					c.send(t, tt.sent)
+				}
+				var w io.Writer = c
+				if cfg.Certificate != nil {
+					w = tls.Client(c.Conn, clientTLS())
+				}
+				if _, err := io.WriteString(w, sent); err != nil {
+					t.Fatal(err)
+				}
+				if info := p.session1(t).Info; info.Local != tt.want || info.HTTP != (kind == "request") || info.TCP != (kind == "lines") {
+					t.Errorf("%+v", *info)
+				}
+			})
+		}
+	}
+}
+
+// TestNamedPeerIsNotLocal: who is named by the PROXY protocol gets nothing that is for this machine alone.
+func TestNamedPeerIsNotLocal(t *testing.T) {
+	const named = "PROXY TCP4 127.0.0.9 127.0.0.1 1 2\r\n"
+	cfg := Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, ProxyProtocol: true}
+	f := startGuarded(t, cfg, nil)
+	if res, _ := f.answer(t, named+"GET /home HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"); res.StatusCode != http.StatusForbidden {
+		t.Errorf("a request is answered with %d", res.StatusCode)
+	}
+	p := newPeer()
+	cfg.Lines = true
+	own := *lineEntry
+	own.LocalOnly = true
+	c := start(t, p, cfg, &own).raw(t)
+	c.send(t, named+"a\n")
+	if got, _ := io.ReadAll(c.r); len(got) > 0 || len(p.opened) > 0 {
+		t.Errorf("a line is answered with %q, and %d sessions", got, len(p.opened))
+	}
 }

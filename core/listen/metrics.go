@@ -55,7 +55,7 @@ const (
 	badOrigin
 	notAdmitted // by the auth backend
 	notReady    // the plugin
-	malformed   // no HTTP that we read
+	malformed   // no HTTP that we read, no TLS, or no word of the PROXY protocol
 	reasons
 )
 

@@ -20,6 +20,9 @@ func TestMetrics(t *testing.T) {
 	_, _ = f.answer(t, "nonsense\r\n\r\n")
 	_, _ = f.answer(t, strings.Replace(handshakeText, "\r\n\r\n", "\r\nOrigin: http://other\r\n\r\n", 1))
 	ws := f.dial(t, "/ws")
+	poll(t, "the handshake is counted, behind its answer", func() bool {
+		return testutil.ToFloat64(m.requests.WithLabelValues("test", "101")) == 1
+	})
 	m.meter("test").waited("route", time.Second)
 	problems, err := testutil.GatherAndLint(reg)
 	if err != nil {
@@ -46,6 +49,25 @@ bridge_listen_requests_total{code="404",listener="test"} 1
 		}
 	}
 	_ = ws.Close()
+}
+
+// wantRefused checks how many were refused, and as what.
+func (m *Metrics) wantRefused(t *testing.T, n float64, as reason) {
+	t.Helper()
+	for r, name := range reasonNames {
+		want := 0.0
+		if reason(r) == as {
+			want = n
+		}
+		got := 0.0
+		poll(t, "refusals are counted", func() bool {
+			got = testutil.ToFloat64(m.refused.WithLabelValues("test", name))
+			return got >= want
+		})
+		if got != want {
+			t.Errorf("%v were refused as %q, want %v", got, name, want)
+		}
+	}
 }
 
 func TestMetricsDoNotAllocate(t *testing.T) {

@@ -11,6 +11,8 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/protocol-bridge/bridge/core/route"
 	"github.com/protocol-bridge/bridge/core/session"
 )
@@ -214,7 +216,8 @@ func TestProxyProtocolIsRequired(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPeer()
-			f := start(t, p, Config{Lines: true, ProxyProtocol: true, TrustedProxies: tt.trusted, HandshakeTimeout: 200 * time.Millisecond}, lineEntry)
+			m := NewMetrics(prometheus.NewRegistry())
+			f := start(t, p, Config{Lines: true, ProxyProtocol: true, TrustedProxies: tt.trusted, HandshakeTimeout: 200 * time.Millisecond, Metrics: m}, lineEntry)
 			c := f.raw(t)
 			_, _ = io.WriteString(c, tt.sent)
 			if got, _ := io.ReadAll(c.r); len(got) > 0 {
@@ -223,6 +226,7 @@ func TestProxyProtocolIsRequired(t *testing.T) {
 			if len(p.opened) > 0 {
 				t.Error("a session was opened")
 			}
+			m.wantRefused(t, 1, malformed)
 		})
 	}
 	t.Run("from now on", func(t *testing.T) {

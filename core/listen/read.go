@@ -2,8 +2,6 @@ package listen
 
 import (
 	"encoding/binary"
-	"io"
-	"math"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -11,227 +9,207 @@ import (
 	"github.com/protocol-bridge/bridge/core/session"
 )
 
-// The bits of a frame's first two bytes (RFC 6455, 5.2).
+// verdict is what is to become of a connection's reading.
+type verdict uint8
+
 const (
-	final      = 0x80
-	reserved   = 0x70
-	compressed = 0x40 // RSV1, where permessage-deflate was agreed on (RFC 7692, 6)
-	opMask     = 0x0F
-	masked     = 0x80
-	opMore     = 0x0 // the next part of a message
-	opText     = 0x1
-	opBinary   = 0x2
-	opClose    = 0x8
-	opPing     = 0x9
-	opPong     = 0xA
+	goOn  verdict = iota // there may be more
+	pause                // not before [conn.await] says so
+	drain                // nothing counts any more, but it has to be read to its end
+	over                 // it has ended
 )
 
-// serve reads until the connection is over. Whatever a connection needs to go on is in c, so that
-// an idle one could be served by another goroutine later.
-func (c *conn) serve() {
-	defer c.ended()
-	for c.next() {
+// part is what there is of a frame, or of a message, of which more must come.
+type part struct {
+	scrap  [6 + short]byte // the beginning of a frame, of which not even the head is there, or which is a control frame
+	scraps int             // bytes of that
+
+	inside bool   // of a frame of data
+	last   bool   // that is the last one of its message
+	size   uint64 // of the frame that it is in, announced
+	left   uint64
+	key    [4]byte // the mask from here on
+
+	message  *[]byte // nil: none has begun
+	isBinary bool
+	packed   bool // it is compressed
+}
+
+var parts = sync.Pool{New: func() any { return new(part) }}
+
+// parted returns what there is of a frame or message, if need be of one that begins.
+func (c *conn) parted() *part {
+	if c.part == nil {
+		c.part = parts.Get().(*part)
+	}
+	return c.part
+}
+
+// tidy lets go of what there is of a message, if there is nothing.
+func (c *conn) tidy() {
+	if p := c.part; p != nil && p.scraps == 0 && p.message == nil {
+		*p = part{}
+		parts.Put(p)
+		c.part = nil
 	}
 }
 
-// ended is deferred by serve: alone, since every further word of that stack is one of each idle
-// connection.
-func (c *conn) ended() {
-	if p := recover(); p != nil {
-		c.srv.panicked(c, p)
-		c.discard()
-	}
-	c.forget()
-	c.over()
-}
+// begun says whether a message has begun that is not complete.
+func (c *conn) begun() bool { return c.part != nil && c.part.message != nil }
 
 // forget frees what has come of a message that will not be complete.
 func (c *conn) forget() {
-	if c.message != nil {
-		freeMessage(c.message)
-		c.message = nil
+	if p := c.part; p != nil {
+		if p.message != nil {
+			freeMessage(p.message)
+		}
+		c.part = nil
 	}
 	if c.sess != nil {
 		c.sess.Reading(0)
 	}
 }
 
-// next takes one frame and hands it on. It returns false when there is nothing more to be read.
-func (c *conn) next() bool {
-	// While an idle connection waits here its stack is shallow, and stays at 2 KiB.
-	if _, err := c.br.Peek(1); err != nil {
-		c.lost()
-		return false
+// feed takes what came, in pieces of any size, and hands on the messages that are whole. It does not
+// wait: unless the verdict is goOn it may leave something, which is to be fed again. b is unmasked where
+// it lies; nothing of it is kept.
+func (c *conn) feed(b []byte) (used int, v verdict) {
+	size := len(b)
+	for len(b) > 0 && v == goOn {
+		var n int
+		switch p := c.part; {
+		case p != nil && p.inside:
+			n, v = c.fill(b)
+		case p != nil && p.scraps > 0:
+			n, v = c.patch(b)
+		default:
+			n, v = c.take(b)
+		}
+		b = b[n:]
 	}
-	return c.take()
+	return size - len(b), v
 }
 
-// take reads the frame that has begun. A whole frame that the connection's own buffer holds is taken
-// from there, without a copy.
-func (c *conn) take() bool {
-	f, why, err := c.frameHead()
+// take takes the frame that b begins with. One that is whole, as nearly all are, is handed on from where
+// it lies.
+func (c *conn) take(b []byte) (used int, v verdict) {
+	f, need, why := c.headOf(b)
 	switch {
-	case err != nil:
-		c.lost()
-		return false
 	case why != nil:
-		return c.refuse(*why)
-	case f.op >= opClose:
-		return c.takeControl(f)
-	case f.flags != final || f.op == opMore:
-		return c.takeFragment(f)
-	case uint64(f.head)+f.size > readBuffer:
-		return c.takeLong(f)
+		return 0, c.refuse(*why)
+	case need > 0, f.control() && !f.whole(b):
+		p := c.parted()
+		p.scraps = copy(p.scrap[:], b)
+		return len(b), goOn
+	case f.control():
+		whole := f.head + int(f.size)
+		return whole, c.control(f, b[:whole])
+	case f.flags == final && f.op != opMore && f.whole(b):
+		whole := f.head + int(f.size)
+		payload := b[f.head:whole]
+		unmask(payload, [4]byte(b[f.head-4:]))
+		return whole, c.deliver(payload, f.op == opBinary)
 	}
-	whole, err := c.br.Peek(f.head + int(f.size))
-	if err != nil {
-		c.lost()
-		return false
-	}
-	// The buffer is ours and the frame is dropped from it below, so it is unmasked where it is.
-	payload := whole[f.head:]
-	unmask(payload, [4]byte(whole[f.head-4:f.head]))
-	ok := c.deliver(payload, f.op == opBinary)
-	_, _ = c.br.Discard(len(whole))
-	return ok
+	return f.head, c.enter(f, [4]byte(b[f.head-4:]))
 }
 
-// frame is what stands in front of a frame's payload. A fifth field would keep it out of registers.
-type frame struct {
-	op    byte
-	flags byte // final, and compressed where it begins such a message
-	head  int  // bytes of it, the mask included
-	size  uint64
+// patch takes more of a frame of which there is a scrap.
+func (c *conn) patch(b []byte) (used int, v verdict) {
+	p := c.part
+	before := p.scraps
+	p.scraps += copy(p.scrap[before:], b)
+	s := p.scrap[:p.scraps]
+	f, need, why := c.headOf(s)
+	switch {
+	case why != nil:
+		return 0, c.refuse(*why)
+	case need > 0, f.control() && !f.whole(s):
+		return p.scraps - before, goOn
+	}
+	p.scraps = 0
+	if f.control() {
+		whole := f.head + int(f.size)
+		v = c.control(f, s[:whole])
+		c.tidy()
+		return whole - before, v
+	}
+	return f.head - before, c.enter(f, [4]byte(s[f.head-4:]))
 }
 
-func (f frame) final() bool { return f.flags&final != 0 }
-
-func (f frame) packed() bool { return f.flags&compressed != 0 }
-
-// frameHead reads what stands in front of a payload, up to the mask; why is what is wrong with it.
-func (c *conn) frameHead() (f frame, why *session.CloseCode, err error) {
-	h, err := c.br.Peek(2)
-	if err != nil {
-		return f, nil, err
-	}
-	f = frame{op: h[0] & opMask, flags: h[0] & (final | reserved), head: 6, size: uint64(h[1] &^ masked)}
-	if h[0]&reserved != 0 && !c.mayPack(f) || h[1]&masked == 0 || !c.fits(f) {
-		return f, &session.CloseProtocol, nil
-	}
-	if f.size >= short {
-		width, least := 2, uint64(short)
-		if f.size > short {
-			width, least = 8, 1<<16
-		}
-		if h, err = c.br.Peek(2 + width); err != nil {
-			return f, nil, err
-		}
-		var wide [8]byte
-		copy(wide[8-width:], h[2:])
-		f.size, f.head = binary.BigEndian.Uint64(wide[:]), 6+width
-		if f.size < least || f.size > math.MaxInt64 {
-			return f, &session.CloseProtocol, nil
-		}
-	}
-	if f.op < opClose && !c.withinLimit(f) {
-		why = &session.CloseTooLarge
-	}
-	return f, why, nil
-}
-
-// short is the first length that has bytes of its own.
-const short = 126
-
-// mayPack says whether a frame with reserved bits is the first of a compressed message, on a
-// connection that may have such (RFC 7692, 6.1).
-func (c *conn) mayPack(f frame) bool {
-	return c.deflates && f.flags&reserved == compressed && (f.op == opText || f.op == opBinary)
-}
-
-// fits says whether such a frame may come here (RFC 6455, 5.4 and 5.5).
-func (c *conn) fits(f frame) bool {
-	switch f.op {
-	case opMore:
-		return c.message != nil
-	case opText, opBinary:
-		return c.message == nil
-	case opClose, opPing, opPong:
-		return f.final() && f.size < short
-	}
-	return false
-}
-
-// withinLimit says whether the message has a size that the route takes, with that frame.
-func (c *conn) withinLimit(f frame) bool {
-	isBinary, packed, so := f.op == opBinary, f.packed(), uint64(0)
-	if f.op == opMore {
-		isBinary, packed, so = c.isBinary, c.packed, uint64(len(*c.message))
-	}
-	limit := c.limit(isBinary)
-	if packed {
-		limit = packedSize(limit)
-	}
-	return limit <= 0 || so+f.size <= uint64(limit)
-}
-
-// takeLong reads a frame that the connection's own buffer cannot hold.
-func (c *conn) takeLong(f frame) bool {
-	buf := messages.Get().(*[]byte)
-	defer freeMessage(buf)
-	*buf = (*buf)[:0]
-	if err := c.payload(buf, f); err != nil {
-		c.lost()
-		return false
-	}
-	c.sess.Reading(0)
-	return c.deliver(*buf, f.op == opBinary)
-}
-
-// takeFragment reads a part of a message, or a compressed one, and hands the message on behind the
-// last one.
-func (c *conn) takeFragment(f frame) bool {
+// enter begins a frame of data whose payload is put together.
+func (c *conn) enter(f frame, key [4]byte) verdict {
+	p := c.parted()
 	if f.op != opMore {
-		c.message, c.isBinary, c.packed = messages.Get().(*[]byte), f.op == opBinary, f.packed()
-		*c.message = (*c.message)[:0]
+		p.message, p.isBinary, p.packed = messages.Get().(*[]byte), f.op == opBinary, f.packed()
+		*p.message = (*p.message)[:0]
 	}
-	if err := c.payload(c.message, f); err != nil {
-		c.lost()
-		return false
+	p.inside, p.last, p.size, p.left, p.key = true, f.final(), f.size, f.size, key
+	if f.size == 0 {
+		return c.leave()
 	}
-	if !f.final() {
-		return c.ready()
-	}
-	whole := c.message
-	c.message = nil
-	defer freeMessage(whole)
-	if c.packed {
-		return c.deliverPacked(whole)
-	}
-	c.sess.Reading(0)
-	return c.deliver(*whole, c.isBinary)
+	return goOn
 }
 
-// takeControl answers a ping, or a close.
-func (c *conn) takeControl(f frame) bool {
-	whole, err := c.br.Peek(f.head + int(f.size))
-	if err != nil {
-		c.lost()
-		return false
+// fill takes more of a frame's payload. What it allocates follows what came, not what was announced.
+func (c *conn) fill(b []byte) (used int, v verdict) {
+	p := c.part
+	n := int(min(p.left, uint64(len(b))))
+	m, had := *p.message, cap(*p.message)
+	at := len(m)
+	m = append(m, b[:n]...)
+	*p.message = m
+	unmask(m[at:], p.key)
+	for i, key := 0, p.key; i < len(key); i++ {
+		p.key[i] = key[(i+n)&3]
 	}
-	payload := whole[f.head:]
-	unmask(payload, [4]byte(whole[f.head-4:f.head]))
+	if p.left -= uint64(n); p.left == 0 {
+		return n, c.leave()
+	}
+	if cap(m) > had {
+		c.sess.Reading(cap(m))
+	} else {
+		c.sess.Reading(len(m))
+	}
+	return n, goOn
+}
+
+// leave ends a frame of data, and with the last one its message.
+func (c *conn) leave() verdict {
+	p := c.part
+	p.inside = false
+	if !p.last {
+		c.sess.Reading(len(*p.message))
+		if p.size == 0 {
+			return c.ready() // the most that a message may have does not bound how many of these come
+		}
+		return goOn // the rate counts messages
+	}
+	whole, isBinary, packed := p.message, p.isBinary, p.packed
+	p.message = nil
+	c.tidy()
+	defer freeMessage(whole)
+	if packed {
+		return c.deliverPacked(whole, isBinary)
+	}
+	c.sess.Reading(0)
+	return c.deliver(*whole, isBinary)
+}
+
+// control answers a ping, or a close. b is the whole frame.
+func (c *conn) control(f frame, b []byte) verdict {
+	payload := b[f.head:]
+	unmask(payload, [4]byte(b[f.head-4:]))
 	switch f.op {
 	case opPing:
 		c.pong(payload)
 	case opClose:
 		return c.closed(payload)
 	}
-	_, _ = c.br.Discard(len(whole))
 	return c.ready()
 }
 
 // closed ends the session as the client says.
-func (c *conn) closed(payload []byte) bool {
+func (c *conn) closed(payload []byte) verdict {
 	code, reason := session.NoStatus, ""
 	if len(payload) > 0 {
 		if len(payload) == 1 {
@@ -246,87 +224,46 @@ func (c *conn) closed(payload []byte) bool {
 		}
 	}
 	c.sess.ClosedByClient(code, reason)
-	// What waits to be written may take a while; the end of the session ends this.
-	c.discard()
-	return false
+	return drain // what waits to be written may take a while; the end of the session ends this
 }
 
-// payload appends the payload of a frame to buf, without its mask. What it allocates follows what
-// came, not what was announced.
-func (c *conn) payload(buf *[]byte, f frame) error {
-	h, err := c.br.Peek(f.head)
-	if err != nil {
-		return err
-	}
-	key := [4]byte(h[f.head-4:])
-	_, _ = c.br.Discard(f.head)
-	b := *buf
-	defer func() { *buf = b }()
-	from := len(b)
-	for left := f.size; left > 0; {
-		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
-			c.sess.Reading(cap(b))
-		}
-		part := b[len(b):][:min(left, uint64(cap(b)-len(b)), burstSize)]
-		if _, err := io.ReadFull(c.br, part); err != nil {
-			return err
-		}
-		b = b[:len(b)+len(part)]
-		left -= uint64(len(part))
-		if left > 0 || !f.final() {
-			c.sess.Reading(len(b))
-		}
-	}
-	unmask(b[from:], key)
-	return nil
-}
-
-// deliver hands a message on and waits until another may be read.
-func (c *conn) deliver(data []byte, isBinary bool) bool {
+// deliver hands a message on.
+func (c *conn) deliver(data []byte, isBinary bool) verdict {
 	if !isBinary && !utf8.Valid(data) {
 		return c.refuse(session.CloseInvalidText)
 	}
 	if c.sess.IsClosing() {
-		return true // only the client's close frame is waited for
+		return goOn // only the client's close frame is waited for
 	}
 	c.sess.Frame(data, isBinary)
 	return c.ready()
 }
 
-// ready waits until another frame may be read.
-func (c *conn) ready() bool {
-	if !c.pace() {
-		return false
+// ready says whether another frame may be read at once.
+func (c *conn) ready() verdict {
+	if c.owed = c.owe(); c.owed > 0 || !c.sess.Readable() {
+		return pause
 	}
-	if c.sess.Readable() {
-		return true
-	}
-	ok := c.sess.WaitReadable()
-	c.armed = time.Time{} // its silence was ours
-	return ok
+	return goOn
+}
+
+// await waits until another frame may be read; false when the session has ended. Nobody counts it as the
+// client's silence.
+func (c *conn) await() bool {
+	c.waits.Store(true)
+	defer func() {
+		c.hear(time.Now())
+		c.waits.Store(false)
+	}()
+	return c.pay(c.owed) && c.sess.WaitReadable()
 }
 
 // refuse closes the session because of what the client sent. It cannot be read any further, only
 // drained, since a connection closed over unread bytes is reset and the close frame lost.
-func (c *conn) refuse(why session.CloseCode) bool {
+func (c *conn) refuse(why session.CloseCode) verdict {
 	c.halfClosed.Store(true)
 	c.sess.CloseWith(why)
-	c.discard()
-	return false
-}
-
-// discard reads and drops until the connection is over.
-func (c *conn) discard() {
-	buf := messages.Get().(*[]byte)
-	defer freeMessage(buf)
-	b := (*buf)[:cap(*buf)]
-	for {
-		if _, err := (*wire)(c).Read(b); err != nil {
-			c.lost()
-			return
-		}
-	}
+	return drain
 }
 
 // lost ends the session of a connection that cannot be read any more.
@@ -346,19 +283,6 @@ func (c *conn) limit(isBinary bool) int64 {
 		return c.entry.Now().BinaryLimit()
 	}
 	return c.entry.Now().TextLimit()
-}
-
-// unmask takes a client's mask off (RFC 6455, 5.3), eight bytes at a time.
-func unmask(b []byte, key [4]byte) {
-	k := binary.LittleEndian.Uint32(key[:])
-	wide := uint64(k)<<32 | uint64(k)
-	for len(b) >= 8 {
-		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)^wide)
-		b = b[8:]
-	}
-	for i := range b {
-		b[i] ^= key[i&3]
-	}
 }
 
 // messages are buffers for messages that the connection's own cannot hold.

@@ -17,9 +17,11 @@ import (
 // for the answer. It runs in fasthttp's goroutine of the connection and holds it until then. It
 // returns true when the answer is streamed: the seat is then given back behind that.
 func (s *Server) request(ctx *fasthttp.RequestCtx, e *route.Entry, info *session.Info, who *session.Admission) (streams bool) {
-	b := requestBody{ctx: ctx, conn: ctx.Conn().(*accepted), srv: s, limit: e.MaxBody}
+	b := requestBody{
+		ctx: ctx, conn: ctx.Conn().(*accepted), srv: s, limit: e.MaxBody, whole: max(s.cfg.MaxBody, e.WholeBody),
+	}
 	if b.limit == 0 {
-		b.limit = s.cfg.MaxBody
+		b.limit = b.whole
 	}
 	buf := messages.Get().(*[]byte)
 	defer freeMessage(buf)
@@ -42,6 +44,7 @@ func (s *Server) request(ctx *fasthttp.RequestCtx, e *route.Entry, info *session
 	}
 	sess, err := s.opener.OpenRequest(e, info, who, first, !whole, x)
 	if err != nil {
+		s.meter.refused(notReady)
 		if dropped, ok := s.quiet.Allow(time.Now()); ok {
 			s.log.Warn("request refused", "route", e.ID, "err", err, "dropped", dropped)
 		}
@@ -75,6 +78,7 @@ type requestBody struct {
 	conn  *accepted
 	srv   *Server
 	limit int64 // of all of it; negative: none
+	whole int64 // up to which it is read at once
 	read  int64
 	held  int64 // what the budget counts of it
 }
@@ -106,7 +110,7 @@ func (b *requestBody) begin(buf *[]byte) (whole bool, err error) {
 	}
 	if n := int64(h.ContentLength()); b.limit >= 0 && n > b.limit {
 		return false, errBodyTooLarge
-	} else if n > b.srv.cfg.MaxBody {
+	} else if n > b.whole {
 		return false, nil
 	}
 	at := (*buf)[:0]
@@ -128,7 +132,7 @@ func (b *requestBody) begin(buf *[]byte) (whole bool, err error) {
 			return true, nil
 		case err != nil:
 			return false, err
-		case b.read > b.srv.cfg.MaxBody:
+		case b.read > b.whole:
 			return false, nil // only a chunked body comes here: its length was not known
 		}
 	}

@@ -128,6 +128,37 @@ func TestBodyLimits(t *testing.T) {
 	}
 }
 
+// A route may have bodies whole that are larger than the listener reads at once; none larger is taken.
+func TestWholeBody(t *testing.T) {
+	whole := &route.Entry{ID: "whole", Path: "/whole", HTTP: true, MaxBody: 50_000, WholeBody: 50_000}
+	p := newPeer()
+	p.onRequest = repeats
+	f := start(t, p, Config{MaxBody: 1000}, whole)
+	chunk := func(n int) string { return fmt.Sprintf("%x\r\n%s\r\n", n, strings.Repeat("x", n)) }
+	for name, tt := range map[string]struct {
+		sent   string
+		length int // of the body that comes; 0: none does
+	}{
+		"by length":           {"Content-Length: 50000\r\n\r\n" + strings.Repeat("x", 50_000), 50_000},
+		"chunked":             {"Transfer-Encoding: chunked\r\n\r\n" + chunk(900) + chunk(49_100) + "0\r\n\r\n", 50_000},
+		"too large by length": {"Content-Length: 50001\r\n\r\n" + strings.Repeat("x", 50_001), 0},
+		"too large chunked":   {"Transfer-Encoding: chunked\r\n\r\n" + chunk(900) + chunk(49_101), 0},
+	} {
+		c := f.raw(t)
+		c.send(t, "POST /whole HTTP/1.1\r\nHost: h\r\n"+tt.sent)
+		res, body := c.response(t, "POST")
+		if tt.length == 0 {
+			if res.StatusCode != http.StatusRequestEntityTooLarge || !res.Close {
+				t.Errorf("%s: %d", name, res.StatusCode)
+			}
+			continue
+		}
+		if res.StatusCode != http.StatusOK || strings.Count(body, "x") != tt.length {
+			t.Errorf("%s: %d with %d bytes", name, res.StatusCode, strings.Count(body, "x"))
+		}
+	}
+}
+
 func TestStreamedBody(t *testing.T) {
 	for name, head := range map[string]string{
 		"by length": "Content-Length: 50000\r\n\r\n" + strings.Repeat("x", 50000),

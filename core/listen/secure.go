@@ -8,8 +8,6 @@ import (
 	"net"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // SetCertificate replaces [Config.Certificate] from the next handshake on. On a server without one it
@@ -133,12 +131,8 @@ type sealed struct{ syscall.RawConn }
 // peek waits until the client has left, or for the read deadline.
 func (r sealed) peek() (gone bool) {
 	_ = r.Read(func(fd uintptr) bool {
-		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
-		gone = err != nil || info.State != tcpEstablished
+		gone = hasLeft(int(fd))
 		return gone
 	}) // the deadline, or the connection was closed by us: who did so knows
 	return gone
 }
-
-// tcpEstablished is the kernel's state of a connection that neither side has ended.
-const tcpEstablished = 1

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/protocol-bridge/bridge/core/route"
 	"github.com/protocol-bridge/bridge/core/session"
@@ -240,13 +241,15 @@ func TestPlainAndTLSDoNotMeet(t *testing.T) {
 		}
 		t.Run("plain bytes to a TLS port of "+name, func(t *testing.T) {
 			p := newPeer()
-			f := start(t, p, Config{Certificate: newCertificate(t, 1), Lines: lines}, entry)
+			m := NewMetrics(prometheus.NewRegistry())
+			f := start(t, p, Config{Certificate: newCertificate(t, 1), Lines: lines, Metrics: m}, entry)
 			c := f.raw(t)
 			c.send(t, "GET /ws HTTP/1.1\r\nHost: x\r\n\r\n")
 			got, _ := io.ReadAll(c.r) // perhaps an alert
 			if strings.Contains(string(got), "HTTP/1.1 ") || len(p.events) > 0 {
 				t.Errorf("answered %q", got)
 			}
+			m.wantRefused(t, 1, malformed)
 		})
 		t.Run("TLS to a plain port of "+name, func(t *testing.T) {
 			p := newPeer()

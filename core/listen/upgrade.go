@@ -16,10 +16,6 @@ import (
 	"github.com/protocol-bridge/bridge/core/session"
 )
 
-// readBuffer is the size of a WebSocket's own buffer, which it keeps while it idles: 512 instead of
-// 4096 bytes save 3.5 KiB a connection. gorilla takes over one above 256 bytes.
-const readBuffer = 512
-
 // checkHandshake answers a handshake that gorilla would refuse, before anybody else is bothered.
 func (s *Server) checkHandshake(ctx *fasthttp.RequestCtx) bool {
 	h := &ctx.Request.Header
@@ -71,41 +67,41 @@ func (s *Server) upgrade(ctx *fasthttp.RequestCtx, e *route.Entry, info *session
 		return false
 	}
 	s.meter.answered(fasthttp.StatusSwitchingProtocols)
-	c.state = listening
 	ctx.HijackSetNoResponse(true)
 	// It runs in a goroutine of its own once fasthttp is through with the request. It returns soon, so
 	// that the context and its buffers are freed for others.
 	ctx.Hijack(func(net.Conn) {
 		// A client may send its first frames without waiting for the answer.
-		c.prefix, from.held = from.held, nil
-		from.taken = true
-		s.begin(c, info, who)
+		early := from.held
+		from.held, from.taken = nil, true
+		s.begin(c, info, who, early)
 	})
 	return true
 }
 
-// begin makes the session of an upgraded connection and starts its reader.
-func (s *Server) begin(c *conn, info *session.Info, who *session.Admission) {
+// begin makes the session of an upgraded connection and has it read. early is what came together with the
+// handshake.
+func (s *Server) begin(c *conn, info *session.Info, who *session.Admission, early []byte) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.panicked(c, p)
-			c.over()
+			c.end()
 		}
 	}()
 	sess, err := s.opener.Open(c.entry, info, who, c)
 	if err != nil {
+		s.meter.refused(notReady)
 		if dropped, ok := s.quiet.Allow(time.Now()); ok {
 			s.log.Warn("session refused", "route", c.entry.ID, "err", err, "dropped", dropped)
 		}
 		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
 		_, _ = c.Write(c.AppendClose(nil, session.CloseUnavailable.Code, session.CloseUnavailable.Reason))
 		_ = c.Close()
-		c.over()
+		c.end()
 		return
 	}
 	c.sess = sess
-	// A fresh goroutine: this one's stack has grown and would stay so.
-	go c.serve()
+	c.start(early)
 }
 
 // handshake is what gorilla's upgrader is given instead of net/http's request and response.
@@ -114,6 +110,7 @@ type handshake struct {
 	conn     *conn
 	request  http.Request
 	upgrader websocket.Upgrader
+	reader   *bufio.Reader // nothing is read by it
 	writer   *bufio.Writer
 	hijacked bool
 }
@@ -126,7 +123,8 @@ var handshakes = sync.Pool{New: func() any {
 			CheckOrigin:     func(*http.Request) bool { return true }, // was checked
 			Error:           func(http.ResponseWriter, *http.Request, int, error) {},
 		},
-		writer: bufio.NewWriterSize(nil, 512), // gorilla makes its answer there
+		reader: bufio.NewReaderSize(nil, 512), // gorilla takes over one above 256 bytes
+		writer: bufio.NewWriterSize(nil, 512), // and makes its answer there
 	}
 }}
 
@@ -158,7 +156,7 @@ func (hs *handshake) do(ctx *fasthttp.RequestCtx, c *conn) error {
 // Hijack implements http.Hijacker.
 func (hs *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	hs.hijacked = true
-	return (*wire)(hs.conn), bufio.NewReadWriter(hs.conn.br, hs.writer), nil
+	return hs.conn.net, bufio.NewReadWriter(hs.reader, hs.writer), nil
 }
 
 // Header implements http.ResponseWriter; refusals are written by fasthttp.

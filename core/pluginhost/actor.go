@@ -20,10 +20,9 @@ import (
 type Actor struct {
 	id      uint64
 	kind    pluginv1.ActorKind
-	key     string // of a named actor
-	route   string
 	plugin  *Plugin
 	session *session.Session // of a session
+	named   *named           // of a named actor
 
 	mu       sync.Mutex
 	box      actor.Mailbox
@@ -32,7 +31,6 @@ type Actor struct {
 	calls    map[string]*callQueue // waiting and running calls by order key; nil when there are none
 	running  int                   // calls not yet answered
 	callSeq  uint64                // numbers calls of this actor
-	sessions map[uint64]*Actor     // bound to this named actor
 	home     *Actor                // the named actor this session is bound to
 	inst     *Instance             // has the events in flight, and the actor's snapshot
 	listed   *Instance             // in whose busy list it is
@@ -42,13 +40,48 @@ type Actor struct {
 	poisoned bool                  // takes nothing but Closed any more
 	closed   bool                  // the Closed event was posted
 	gone     bool                  // removed
+	queues   *consuming            // what it consumes; nil: it never did
 
 	// dismissed says that the plugin closed the session: what its client still sends is nobody's
 	// business any more, also not that of an instance that does not know of the close.
 	dismissed atomic.Bool
 }
 
+// named is what only an actor has that a plugin named.
+type named struct {
+	key, route string
+	sessions   map[uint64]*Actor // bound to it; guarded by the actor's mu
+	told       atomic.Int64      // bytes of Told events that wait; rises under the actor's mu only
+}
+
 var _ session.Handler = (*Actor)(nil)
+
+// key is that of a named actor; "" for others.
+func (a *Actor) key() string {
+	if a.named == nil {
+		return ""
+	}
+	return a.named.key
+}
+
+// route is the session's, or that of the session for which a named actor was made; "" for others.
+func (a *Actor) route() string {
+	switch {
+	case a.session != nil:
+		return a.session.Info.Route
+	case a.named != nil:
+		return a.named.route
+	}
+	return ""
+}
+
+// boundLocked is a session that is bound to this actor; nil when it is not.
+func (a *Actor) boundLocked(id uint64) *Actor {
+	if a.named == nil {
+		return nil
+	}
+	return a.named.sessions[id]
+}
 
 // Frame posts a frame of the session; nothing of data is kept.
 func (a *Actor) Frame(s *session.Session, data []byte, binary bool) {
@@ -59,7 +92,7 @@ func (a *Actor) Frame(s *session.Session, data []byte, binary bool) {
 	e := actor.NewEvent(wire.Frame)
 	e.SetData(data)
 	e.Binary = binary
-	e.Source, e.Size = s, len(data)
+	e.Source, e.Size, e.Accepted = s, len(data), s.Came()
 	a.post(e)
 }
 
@@ -69,6 +102,9 @@ func (a *Actor) Eof(*session.Session) { a.post(actor.NewEvent(wire.Eof)) }
 // Closed posts the session's last event.
 func (a *Actor) Closed(s *session.Session, code int, reason string, byClient bool) {
 	a.plugin.cfg.Host.Gone(s, code)
+	a.mu.Lock()
+	a.stopConsuming()
+	a.mu.Unlock()
 	e := actor.NewEvent(wire.Closed)
 	e.Cold = &pluginv1.Closed{Code: uint32(code), Reason: reason, ByClient: byClient}
 	a.post(e)
@@ -77,10 +113,11 @@ func (a *Actor) Closed(s *session.Session, code int, reason string, byClient boo
 // post puts an event into the mailbox of the actor, or of the named actor it is bound to, and sends
 // it if it may go.
 func (a *Actor) post(e *actor.Event) {
-	now := a.plugin.cfg.Clock.Now()
-	e.Accepted = now.UnixNano()
+	if e.Accepted == 0 {
+		e.Accepted = a.plugin.cfg.Clock.Now().UnixNano()
+	}
 	if e.Time == 0 {
-		e.Time = now.UnixMilli()
+		e.Time = e.Accepted / int64(time.Millisecond)
 	}
 	a.noteEvent(e)
 	a.mu.Lock()
@@ -184,7 +221,7 @@ func (a *Actor) resumedLocked() *actor.Event {
 }
 
 func (a *Actor) snapshotLocked() *pluginv1.Snapshot {
-	sn := &pluginv1.Snapshot{ActorKind: a.kind, Key: a.key, Route: a.route}
+	sn := &pluginv1.Snapshot{ActorKind: a.kind, Key: a.key(), Route: a.route()}
 	if a.cells.Len() > 0 {
 		sn.StateVersion = a.written
 		a.cells.Range(func(k string, v []byte) {
@@ -194,10 +231,12 @@ func (a *Actor) snapshotLocked() *pluginv1.Snapshot {
 	if a.session != nil {
 		describeSession(sn, a.session)
 	}
-	for id, b := range a.sessions {
-		bs := &pluginv1.Snapshot{ActorKind: b.kind, Route: b.route}
-		describeSession(bs, b.session)
-		sn.Bound = append(sn.Bound, &pluginv1.BoundSession{Id: id, Snapshot: bs})
+	if a.named != nil {
+		for id, b := range a.named.sessions {
+			bs := &pluginv1.Snapshot{ActorKind: b.kind, Route: b.route()}
+			describeSession(bs, b.session)
+			sn.Bound = append(sn.Bound, &pluginv1.BoundSession{Id: id, Snapshot: bs})
+		}
 	}
 	return sn
 }
@@ -213,7 +252,7 @@ func describeSession(sn *pluginv1.Snapshot, s *session.Session) {
 func sessionInfo(info *session.Info) *pluginv1.SessionInfo {
 	p := &pluginv1.SessionInfo{
 		RemoteAddress: info.RemoteAddress, Method: info.Method, Path: info.Path, Query: info.Query,
-		Host: info.Host, Tls: info.TLS, Transport: pluginv1.Transport_TRANSPORT_WEBSOCKET,
+		Host: info.Host, Tls: info.TLS, Local: info.Local, Transport: pluginv1.Transport_TRANSPORT_WEBSOCKET,
 	}
 	switch {
 	case info.HTTP:
@@ -261,7 +300,7 @@ func (a *Actor) memberLocked(id uint64) *Actor {
 	if a.session != nil && (id == 0 || id == a.id) {
 		return a
 	}
-	return a.sessions[id]
+	return a.boundLocked(id)
 }
 
 // dismissedLocked says whether an event is a client's whose session the plugin closed.
@@ -276,6 +315,7 @@ func (a *Actor) dismissedLocked(e *actor.Event) bool {
 // removeLocked takes the actor out of the world. Events still waiting are dropped.
 func (a *Actor) removeLocked() {
 	a.gone = true
+	a.stopConsuming()
 	a.timers.StopAll()
 	a.cells = actor.Cells{}
 	for a.box.InFlight() == 0 && a.box.Head() != nil {

@@ -59,9 +59,9 @@ func (in *Instance) checkLocked(a *Actor, head *actor.Event, st *wire.Step) erro
 			return faultf("use only commands of the contract this core speaks", "unknown command in the step for event %d of actor %d", st.Seq, st.Actor)
 		case wire.PutState:
 			grown += len(c.Key) + len(c.Data) - a.cells.Lookup(c.Key)
-		case wire.Send, wire.Close, wire.Join, wire.Leave, wire.PutContext, wire.Tune, wire.Respond, wire.Claim, wire.Framing:
+		case wire.Send, wire.Close, wire.Join, wire.Leave, wire.PutContext, wire.Tune, wire.Respond, wire.Claim, wire.Framing, wire.Pause:
 			if a.session == nil && c.Session == 0 {
-				return faultf("name the session in commands of a named actor", "command %d without a session at actor %q", c.Kind, a.key)
+				return faultf("name the session in commands of a named actor", "command %d without a session at actor %q", c.Kind, a.key())
 			}
 		case wire.Bind:
 			if a.session == nil || i != len(st.Commands)-1 {
@@ -72,7 +72,9 @@ func (in *Instance) checkLocked(a *Actor, head *actor.Event, st *wire.Step) erro
 				return faultf("answer Message events with Encode, and nothing else", "encode in a step for another event of actor %d", st.Actor)
 			}
 		case wire.Push, wire.Consume:
-			return faultf("use queues only where ConfigureRequest.capabilities has \"queue\"", "queue command without the capability")
+			if in.queues == nil {
+				return faultf("use queues where ConfigureRequest.capabilities has \"queue\", and say so in ConfigureResponse.queues", "queue command without the capability, or of a plugin that does not say that it uses queues")
+			}
 		}
 	}
 	if limit := in.plugin.maxState; grown > 0 && a.cells.Size()+grown > limit {
@@ -99,7 +101,7 @@ func (in *Instance) perform(a *Actor, head *actor.Event, c *wire.Command, s *ses
 	noteCommand(s, c)
 	switch c.Kind {
 	case wire.Publish:
-		_, _ = host.Publish(a.author(s), c.Cold.(*pluginv1.Publish), &in.dirty) // a refusal is the host's to log
+		host.Publish(a.author(s), a.routeOf(s), c.Cold.(*pluginv1.Publish), &in.dirty)
 		return
 	case wire.Encode:
 		m := head.Cold.(*pluginv1.Message)
@@ -111,13 +113,38 @@ func (in *Instance) perform(a *Actor, head *actor.Event, c *wire.Command, s *ses
 	case wire.Cancel:
 		a.cancel(c.Key)
 		return
+	case wire.Detach:
+		a.detach(c.Key)
+		return
+	case wire.Tell:
+		p.TellHere(c.Key, c.Data)
+		host.Tell(c.Key, c.Data)
+		return
+	case wire.Push:
+		in.push(a, s, head, index, c.Cold.(*pluginv1.Push))
+		return
+	case wire.Consume:
+		in.consume(a, s, head, index, c.Cold.(*pluginv1.Consume))
+		return
+	case wire.Send:
+		if c.Number != 0 {
+			in.sendSettling(a, s, c)
+			return
+		}
 	}
 	if s == nil {
 		return
 	}
 	switch c.Kind {
 	case wire.Send:
-		if s.Send(c.Data, c.Binary) == nil {
+		if c.Key != "" {
+			host.Told(s, session.Order{Key: string([]byte(c.Key)), Number: c.Mark})
+		}
+		switch {
+		case s.Send(c.Data, c.Binary) != nil:
+		case c.Late:
+			p.late.Add(s)
+		default:
 			in.dirty.Add(s)
 		}
 	case wire.Close:
@@ -125,7 +152,7 @@ func (in *Instance) perform(a *Actor, head *actor.Event, c *wire.Command, s *ses
 		if code == 0 {
 			code = session.CloseNormal.Code
 		}
-		s.Close(code, c.Key)
+		s.Close(code, string([]byte(c.Key)))
 	case wire.Join:
 		host.Join(s, string([]byte(c.Key)))
 	case wire.Leave:
@@ -147,6 +174,8 @@ func (in *Instance) perform(a *Actor, head *actor.Event, c *wire.Command, s *ses
 	case wire.Framing:
 		f := c.Cold.(*pluginv1.Framing)
 		s.SetFraming(f.GetRaw(), f.GetRawBytes())
+	case wire.Pause:
+		s.SetPaused(c.Cold.(*pluginv1.Pause).GetOn())
 	case wire.Claim:
 		p.startClaim(a, s, head, index, c.Cold.(*pluginv1.Claim))
 	case wire.Release:
@@ -183,6 +212,9 @@ func (in *Instance) settle(a *Actor, st *wire.Step) {
 		case wire.Close:
 			if m := a.memberLocked(c.Session); m != nil {
 				m.dismissed.Store(true)
+				if m == a {
+					a.stopConsuming()
+				}
 			}
 		case wire.Bind:
 			bind = string([]byte(c.Key))
@@ -195,8 +227,9 @@ func (in *Instance) settle(a *Actor, st *wire.Step) {
 	var leaving *Actor
 	switch {
 	case e.Kind == wire.Closed && e.From != 0:
-		leaving = a.sessions[e.From]
-		delete(a.sessions, e.From)
+		if leaving = a.boundLocked(e.From); leaving != nil {
+			delete(a.named.sessions, e.From)
+		}
 	case e.Kind == wire.Closed:
 		leaving = a
 		a.removeLocked()
@@ -206,7 +239,7 @@ func (in *Instance) settle(a *Actor, st *wire.Step) {
 	}
 	suspect := a.suspect
 	a.dispatchLocked()
-	idle := a.kind == pluginv1.ActorKind_ACTOR_KIND_NAMED && a.idleLocked()
+	idle := a.idleLocked()
 	a.mu.Unlock()
 
 	if suspect {
@@ -227,6 +260,14 @@ func (in *Instance) settle(a *Actor, st *wire.Step) {
 		p.dropNamed(a)
 	}
 	e.Finish()
+}
+
+// routeOf is the route that a publish of this step comes from.
+func (a *Actor) routeOf(s *session.Session) string {
+	if s == nil {
+		return a.route()
+	}
+	return s.Info.Route
 }
 
 // author is who a publish of this step is from.

@@ -1,7 +1,10 @@
 package pluginhost
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -29,12 +32,26 @@ type call struct {
 	msg   *pluginv1.Call
 	claim *pluginv1.Claim
 	slots chan struct{} // bounds answers not yet acked; nil until the first that is not the last
+
+	detached bool // has no place in its order any more; guarded by the actor's mu
 }
 
 // callQueue orders the calls of one key.
 type callQueue struct {
-	running int
+	running []*call // those that have a place
 	waiting []*call
+}
+
+// start gives the place of one that ran to the next that waits; nil when none does.
+func (q *callQueue) start() *call {
+	if len(q.waiting) == 0 {
+		return nil
+	}
+	c := q.waiting[0]
+	q.waiting[0] = nil
+	q.waiting = q.waiting[1:]
+	q.running = append(q.running, c)
+	return c
 }
 
 // answersInFlight bounds the answers of one call that its actor has not handled yet.
@@ -42,7 +59,7 @@ const answersInFlight = 16
 
 func (p *Plugin) startCall(a *Actor, s *session.Session, head *actor.Event, index int, msg *pluginv1.Call) {
 	c := &call{actor: a, msg: msg, info: CallInfo{
-		Actor: a.id, Seq: head.Seq, Index: index, Time: head.Time, Route: a.route, Session: s,
+		Actor: a.id, Seq: head.Seq, Index: index, Time: head.Time, Route: a.route(), Session: s,
 	}}
 	if s != nil {
 		c.info.Route = s.Info.Route
@@ -62,15 +79,15 @@ func (p *Plugin) startCall(a *Actor, s *session.Session, head *actor.Event, inde
 			q = &callQueue{}
 			a.calls[key] = q
 		}
-		if q.running >= parallel {
+		if len(q.running) >= parallel {
 			q.waiting = append(q.waiting, c)
 			a.mu.Unlock()
 			return
 		}
-		q.running++
+		q.running = append(q.running, c)
 	}
 	a.mu.Unlock()
-	p.background(func(ctx context.Context) { p.execute(ctx, c) })
+	p.start(c)
 }
 
 func (p *Plugin) startClaim(a *Actor, s *session.Session, head *actor.Event, index int, claim *pluginv1.Claim) {
@@ -81,20 +98,32 @@ func (p *Plugin) startClaim(a *Actor, s *session.Session, head *actor.Event, ind
 	a.mu.Lock()
 	a.running++
 	a.mu.Unlock()
-	p.background(func(ctx context.Context) { p.execute(ctx, c) })
+	p.start(c)
 }
 
-// execute runs a call and then those that waited for it.
-func (p *Plugin) execute(ctx context.Context, c *call) {
+// execute runs a call and then those that waited for it; g is empty before and behind it.
+func (p *Plugin) execute(ctx context.Context, c *call, g *gathered) {
+	a := c.actor
 	for c != nil {
-		c.run(ctx)
+		if !c.publishes() { // the publish that waited was cancelled
+			g.flush()
+		}
+		c.run(ctx, g)
 		c = c.next()
+	}
+	g.flush()
+	a.mu.Lock()
+	idle := a.idleLocked() // the last answer may have been handled before the call was over
+	a.mu.Unlock()
+	if idle {
+		p.dropNamed(a)
 	}
 }
 
-func (c *call) run(ctx context.Context) {
+func (c *call) run(ctx context.Context, g *gathered) {
 	host := c.actor.plugin.cfg.Host
-	var count uint64
+	var reached session.Reached
+	var nodes []*pluginv1.Node
 	var err error
 	switch t := c.msg.GetTarget().(type) {
 	case *pluginv1.Call_Ask:
@@ -104,32 +133,45 @@ func (c *call) run(ctx context.Context) {
 		c.emit(host.Authenticate(ctx, &c.info, t.Authenticate))
 		return
 	case *pluginv1.Call_Publish:
-		var dirty session.Dirty
-		var n int
-		n, err = host.Publish(c.actor.author(c.info.Session), t.Publish, &dirty)
-		count = uint64(n)
-		dirty.Flush()
+		reached, err = host.Count(ctx, c.actor.author(c.info.Session), c.info.Route, t.Publish, &g.Dirty)
+		g.published(c)
 	case *pluginv1.Call_Act:
-		count, err = host.Act(c.actor.author(c.info.Session), t.Act)
+		reached, err = host.Act(ctx, c.actor.author(c.info.Session), t.Act)
 	case *pluginv1.Call_Select:
-		count, err = host.Select(c.actor.author(c.info.Session), t.Select)
+		reached.Took, err = host.Select(ctx, c.actor.author(c.info.Session), t.Select)
+	case *pluginv1.Call_Flush:
+		outcome := pluginv1.Outcome_OUTCOME_DENIED
+		if s := c.info.Session; s != nil && s.WaitTaken(ctx) {
+			outcome = pluginv1.Outcome_OUTCOME_OK
+		}
+		c.emit(&pluginv1.Answer{Last: true, Outcome: outcome})
+		return
+	case *pluginv1.Call_Nodes:
+		nodes, err = host.Nodes()
 	default:
 		if c.claim == nil || c.info.Session == nil {
 			c.emit(&pluginv1.Answer{Last: true, Outcome: pluginv1.Outcome_OUTCOME_ERROR})
 			return
 		}
+		granted, err := host.Claim(ctx, c.info.Session, c.claim)
 		outcome := pluginv1.Outcome_OUTCOME_DENIED
-		if host.Claim(c.info.Session, c.claim) {
+		switch {
+		case err != nil:
+			outcome = pluginv1.Outcome_OUTCOME_UNAVAILABLE
+		case granted:
 			outcome = pluginv1.Outcome_OUTCOME_OK
 		}
 		c.emit(&pluginv1.Answer{Last: true, Outcome: outcome})
 		return
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrAway):
+		c.emit(&pluginv1.Answer{Last: true, Outcome: pluginv1.Outcome_OUTCOME_UNAVAILABLE})
+	case err != nil:
 		c.emit(&pluginv1.Answer{Last: true, Outcome: pluginv1.Outcome_OUTCOME_DENIED, Reason: err.Error()})
-		return
+	default:
+		c.emit(&pluginv1.Answer{Last: true, Outcome: pluginv1.Outcome_OUTCOME_OK, Count: reached.Took, Failed: reached.Failed, Nodes: nodes})
 	}
-	c.emit(&pluginv1.Answer{Last: true, Outcome: pluginv1.Outcome_OUTCOME_OK, Count: count})
 }
 
 // emit posts one answer to the actor. While too many are not handled yet it waits, unless the actor
@@ -156,30 +198,72 @@ func (c *call) emit(ans *pluginv1.Answer) {
 	c.actor.post(e)
 }
 
+// finish ends a call that no worker ran, with its last answer.
+func (c *call) finish(ans *pluginv1.Answer) {
+	c.emit(ans)
+	a := c.actor
+	a.mu.Lock()
+	a.running--
+	idle := a.idleLocked()
+	a.mu.Unlock()
+	if idle {
+		a.plugin.dropNamed(a)
+	}
+}
+
 // next ends the call and returns the one that is to run in its place.
 func (c *call) next() *call {
 	a := c.actor
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.running--
-	q := a.calls[c.msg.GetOrder()]
-	if q == nil || c.claim != nil {
+	key := c.msg.GetOrder()
+	q := a.calls[key]
+	if q == nil || c.detached {
 		return nil
 	}
-	if len(q.waiting) > 0 {
-		n := q.waiting[0]
-		q.waiting[0] = nil
-		q.waiting = q.waiting[1:]
-		return n
+	if i := slices.Index(q.running, c); i >= 0 {
+		q.running = slices.Delete(q.running, i, i+1)
 	}
-	q.running--
-	if q.running == 0 {
-		delete(a.calls, c.msg.GetOrder())
-	}
-	return nil
+	n := q.start()
+	a.dropQueueLocked(key, q)
+	return n
 }
 
-// cancel answers calls of that tag that were not started.
+func (a *Actor) dropQueueLocked(key string, q *callQueue) {
+	if len(q.running)+len(q.waiting) == 0 {
+		delete(a.calls, key)
+	}
+}
+
+// detach takes the running calls of that tag out of their order, and starts those that waited for
+// their places.
+func (a *Actor) detach(tag string) {
+	var started []*call
+	a.mu.Lock()
+	for key, q := range a.calls {
+		running := q.running
+		q.running = nil
+		for _, c := range running {
+			c.detached = c.msg.GetTag() == tag
+			if !c.detached {
+				q.running = append(q.running, c)
+			}
+		}
+		for range len(running) - len(q.running) {
+			if c := q.start(); c != nil {
+				started = append(started, c)
+			}
+		}
+		a.dropQueueLocked(key, q)
+	}
+	a.mu.Unlock()
+	for _, c := range started {
+		a.plugin.start(c)
+	}
+}
+
+// cancel answers calls of that tag that were not started, in the order in which they were made.
 func (a *Actor) cancel(tag string) {
 	var cancelled []*call
 	a.mu.Lock()
@@ -197,6 +281,7 @@ func (a *Actor) cancel(tag string) {
 		q.waiting = keep
 	}
 	a.mu.Unlock()
+	slices.SortFunc(cancelled, func(a, b *call) int { return cmp.Compare(a.info.Number, b.info.Number) })
 	for _, c := range cancelled {
 		c.emit(&pluginv1.Answer{Last: true, Outcome: pluginv1.Outcome_OUTCOME_CANCELLED})
 	}

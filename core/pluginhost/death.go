@@ -54,7 +54,7 @@ func (p *Plugin) bringBackLocked(a *Actor, in *Instance) {
 // suspectAfter is how many deaths make an event that was in flight at each of them a suspect: two,
 // or one while poison is about, so that whoever sends it again and again takes fewer with it.
 func (p *Plugin) suspectAfter() uint8 {
-	if last := p.culprit.Load(); last != 0 && p.cfg.Clock.Now().UnixNano()-last < int64(time.Minute) {
+	if last := p.culprit.Load(); last != nil && p.cfg.Clock.Now().Sub(*last) < time.Minute {
 		return 1
 	}
 	return 2
@@ -245,13 +245,14 @@ func (q *quarantine) judge(in *Instance, a *Actor, seq uint64) bool {
 		a.mu.Unlock()
 		return false
 	}
-	p.culprit.Store(p.cfg.Clock.Now().UnixNano())
+	now := p.cfg.Clock.Now()
+	p.culprit.Store(&now)
 	p.culprits.Add(1)
 	how := in.process.Exit().Text
 	if in.faulted.Load() == nil && !in.hung.Load() { // else that is what is known of it
 		p.setFault(&Fault{
 			fmt.Errorf("an event ends the plugin each time: %s", how),
-			"the plugin's own log lines say where it ends; the session that the event came from is closed", p.cfg.Clock.Now(),
+			"the plugin's own log lines say where it ends; the session that the event came from is closed", now,
 		})
 	}
 	p.log.Error("an event ends the plugin each time, its session is closed", "session", suspectID(a, e.From), "actor", a.id, "event", e.Seq, "kind", eventName(e.Kind), "how", how)
@@ -275,9 +276,9 @@ func (a *Actor) condemnLocked(head *actor.Event) *session.Session {
 	kind, from := head.Kind, head.From
 	a.box.DropHead().Finish()
 	if a.session == nil {
-		if b := a.sessions[from]; b != nil {
+		if b := a.boundLocked(from); b != nil {
 			if kind == wire.Closed {
-				delete(a.sessions, from)
+				delete(a.named.sessions, from)
 			}
 			return b.session
 		}

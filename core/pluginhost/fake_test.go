@@ -22,6 +22,8 @@ type brain func(in *fakeProcess, ev *wire.Event) []wire.Command
 type fakeLauncher struct {
 	desc  *pluginv1.DescribeResponse
 	brain brain
+	// queues is what instances answer to Configure; nil: they use none.
+	queues *pluginv1.Queues
 
 	mu        sync.Mutex
 	processes []*fakeProcess
@@ -69,6 +71,7 @@ type fakeProcess struct {
 	in   [][]byte
 	wake chan struct{}
 	out  chan []byte
+	lent []byte // of the batch that was received last
 
 	once   sync.Once
 	dead   chan struct{}
@@ -84,7 +87,7 @@ func (p *fakeProcess) Describe(context.Context, *pluginv1.DescribeRequest) (*plu
 }
 
 func (p *fakeProcess) Configure(context.Context, *pluginv1.ConfigureRequest) (*pluginv1.ConfigureResponse, error) {
-	return &pluginv1.ConfigureResponse{}, nil
+	return &pluginv1.ConfigureResponse{Queues: p.launcher.queues}, nil
 }
 
 func (p *fakeProcess) OpenLink() (Link, error) {
@@ -134,9 +137,13 @@ func (p *fakeProcess) Send(b *wire.Batch) error {
 	return nil
 }
 
+// Recv gives the memory of a batch to others once the next one is asked for, as a link does.
 func (p *fakeProcess) Recv(b *wire.Batch) error {
+	for i := range p.lent {
+		p.lent[i] = 0xFF
+	}
 	if data, ok := <-p.out; ok {
-		b.B = data
+		b.B, p.lent = data, data
 		return nil
 	}
 	return io.EOF
@@ -301,12 +308,20 @@ func (h *fakeHost) Join(_ *session.Session, channel string) bool {
 
 func (h *fakeHost) Leave(*session.Session, string) {}
 
-func (h *fakeHost) Publish(_ *session.Identity, pub *pluginv1.Publish, _ *session.Dirty) (int, error) {
+func (h *fakeHost) Publish(_ *session.Identity, _ string, pub *pluginv1.Publish, _ *session.Dirty) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.published = append(h.published, string(pub.GetContent().GetPayload()))
-	return 1, nil
 }
+
+func (h *fakeHost) Count(_ context.Context, by *session.Identity, route string, pub *pluginv1.Publish, _ *session.Dirty) (session.Reached, error) {
+	h.Publish(by, route, pub, nil)
+	return session.Reached{Took: 1}, nil
+}
+
+func (h *fakeHost) Tell(string, []byte) {}
+
+func (h *fakeHost) Told(s *session.Session, what session.Order) { s.Mark(what) }
 
 func (h *fakeHost) Encoded([]string, []*pluginv1.Variant, *session.Dirty) {
 	h.mu.Lock()
@@ -342,10 +357,21 @@ func (h *fakeHost) Ask(_ context.Context, info *CallInfo, ask *pluginv1.Ask, emi
 func (h *fakeHost) Authenticate(context.Context, *CallInfo, *pluginv1.Authenticate) *pluginv1.Answer {
 	return &pluginv1.Answer{Last: true, Outcome: pluginv1.Outcome_OUTCOME_OK}
 }
-func (h *fakeHost) Act(*session.Identity, *pluginv1.Act) (uint64, error)       { return 0, nil }
-func (h *fakeHost) Select(*session.Identity, *pluginv1.Select) (uint64, error) { return 0, nil }
-func (h *fakeHost) Claim(*session.Session, *pluginv1.Claim) bool               { return true }
-func (h *fakeHost) Release(*session.Session, string)                           {}
+
+func (h *fakeHost) Act(context.Context, *session.Identity, *pluginv1.Act) (session.Reached, error) {
+	return session.Reached{}, nil
+}
+
+func (h *fakeHost) Select(context.Context, *session.Identity, *pluginv1.Select) (uint64, error) {
+	return 0, nil
+}
+
+func (h *fakeHost) Nodes() ([]*pluginv1.Node, error) { return nil, ErrAway }
+
+func (h *fakeHost) Claim(context.Context, *session.Session, *pluginv1.Claim) (bool, error) {
+	return true, nil
+}
+func (h *fakeHost) Release(*session.Session, string) {}
 
 // world is a plugin in a test with its host.
 type world struct {
@@ -425,7 +451,7 @@ func (w *world) dump() string {
 			at = a.inst.number
 		}
 		fmt.Fprintf(&b, "actor %d %q kind %d: %d events, %d in flight, instance %d, suspect %v, parked %v, closed %v, gone %v, home %v, running %d\n",
-			a.id, a.key, a.kind, a.box.Len(), a.box.InFlight(), at, a.suspect, a.parked, a.closed, a.gone, a.home != nil, a.running)
+			a.id, a.key(), a.kind, a.box.Len(), a.box.InFlight(), at, a.suspect, a.parked, a.closed, a.gone, a.home != nil, a.running)
 	})
 	return b.String()
 }

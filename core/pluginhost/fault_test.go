@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/protocol-bridge/bridge/core/session"
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
 	"github.com/protocol-bridge/bridge/proto/wire"
 )
@@ -198,6 +199,40 @@ func TestGarbage(t *testing.T) {
 	eventually(t, "the next answer", func() bool { return len(c.got()) == 2 })
 }
 
+// TestNoText: what strangers or back-ends say that is no text ends no instance.
+func TestNoText(t *testing.T) {
+	const bad = "a\xffb"
+	got := make(chan *pluginv1.Snapshot, 10)
+	w := newWorld(t, nil, func(in *fakeProcess, ev *wire.Event) []wire.Command {
+		if ev.Kind == wire.Frame {
+			got <- in.actors[ev.Actor].snapshot
+		}
+		return echo(in, ev)
+	}, nil)
+	c := &client{nil, &fakeTransport{}}
+	info := &session.Info{Route: "r", Path: bad, Query: bad, Host: bad, Headers: []session.Header{{Name: bad, Value: bad}}}
+	who := &session.Admission{Identity: &session.Identity{Realm: bad, UserID: bad}, Channels: []string{bad}}
+	c.Session = w.OpenSession(info, who, c.fakeTransport, session.NewLimits(session.Limits{}))
+	w.launcher.last().byItself.Store(true)
+	c.say("one")
+	eventually(t, "an answer", func() bool { return len(c.got()) == 1 }, w.dump)
+	w.launcher.last().Kill()
+	eventually(t, "another instance", func() bool { return w.restarts.Load() == 1 && w.Ready() }, w.dump)
+	c.say("two")
+	eventually(t, "another answer", func() bool { return len(c.got()) == 2 }, w.dump)
+	for range 2 {
+		const mended = "a\ufffdb"
+		s := <-got
+		if i := s.GetSession(); i.GetPath() != mended || i.GetQuery() != mended || i.GetHeaders()[0].GetKey() != mended ||
+			string(i.GetHeaders()[0].GetValue()) != bad || s.GetIdentity().GetUserId() != mended {
+			t.Errorf("got %v", s)
+		}
+	}
+	if w.restarts.Load() != 1 || w.culprits.Load() != 0 {
+		t.Errorf("status %+v", w.Status())
+	}
+}
+
 // TestStartFails: a plugin that cannot start is tried again, and says how it is.
 func TestStartFails(t *testing.T) {
 	w := &world{launcher: &fakeLauncher{brain: echo, fail: os.ErrPermission}, host: newFakeHost()}
@@ -288,6 +323,39 @@ func TestFramesAfterClose(t *testing.T) {
 	}
 	if n := c.InFlight(); n != 0 {
 		t.Errorf("%d events still in the window", n)
+	}
+}
+
+// TestCloseReason: the reason for which a plugin closes is kept for as long as the client takes to
+// answer, longer than the memory that it came in.
+func TestCloseReason(t *testing.T) {
+	reasons := make(chan string, 1)
+	w := newWorld(t, nil, func(_ *fakeProcess, ev *wire.Event) []wire.Command {
+		switch cold := ev.Cold.(type) {
+		case *pluginv1.Closed:
+			reasons <- cold.GetReason()
+		case nil:
+			if string(ev.Data) == "bye" {
+				return []wire.Command{{Kind: wire.Close, Number: 1008, Key: "not today"}}
+			}
+			return []wire.Command{say("still here")}
+		}
+		return nil
+	}, nil)
+	c, other := w.open(), w.open()
+	c.say("bye")
+	other.say("and you?")
+	eventually(t, "an answer behind the close", func() bool { return len(other.got()) == 1 })
+	other.say("really?")
+	eventually(t, "a batch behind that", func() bool { return len(other.got()) == 2 })
+	c.Ended(1008, "", true)
+	select {
+	case got := <-reasons:
+		if got != "not today" {
+			t.Errorf("the plugin closed for %q, and is told %q", "not today", got)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("no end\n" + w.dump())
 	}
 }
 

@@ -27,7 +27,9 @@ type Instance struct {
 	role    instanceRole
 
 	desc         *pluginv1.DescribeResponse
+	said         *pluginv1.ConfigureResponse
 	stateVersion uint32 // with which it writes state
+	queues       Queues // nil: it uses none
 
 	mu    sync.Mutex
 	queue []queued
@@ -163,11 +165,16 @@ func (in *Instance) sendAll(batch []queued) bool {
 			Actor: q.actor, Seq: e.Seq, Session: e.From, Time: e.Time, Redelivered: e.Redelivered,
 			Kind: e.Kind, Binary: e.Binary, Data: e.Data, Name: e.Name, Cold: e.Cold,
 		}
-		var err error
-		if buf, err = wire.AppendEvent(buf, &ev); err != nil {
+		next, err := wire.AppendEvent(buf, &ev)
+		if err != nil && e.Cold != nil {
+			makeText(e.Cold.ProtoReflect())
+			next, err = wire.AppendEvent(buf, &ev)
+		}
+		if err != nil {
 			in.fault(fmt.Errorf("event cannot be encoded: %w", err), "this is a fault of the core")
 			return false
 		}
+		buf = next
 		if len(buf) >= wire.MaxBatch {
 			if in.sendBatch(buf) != nil {
 				return false

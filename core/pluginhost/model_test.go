@@ -20,7 +20,9 @@ func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // counting is the plugin of the model: it numbers what it hears in a cell and says it again; "ask"
 // makes a call whose answer it says, "pub" publishes, "bind K" moves the session to the actor K,
-// which numbers for all its sessions.
+// which numbers for all its sessions. "hold" makes a call that is not answered until the end, "free-hold"
+// detaches it, "tell-K-" tells the actor K; an actor notes in cells what it did of these, and what it
+// was told.
 func counting(in *fakeProcess, ev *wire.Event) []wire.Command {
 	n, _ := strconv.Atoi(in.cell(ev, "n"))
 	target := func(c wire.Command) wire.Command {
@@ -40,16 +42,35 @@ func counting(in *fakeProcess, ev *wire.Event) []wire.Command {
 				Tag: text, Order: "o", Target: &pluginv1.Call_Ask{Ask: &pluginv1.Ask{Payload: []byte(text)}},
 			}}))
 		}
+		if strings.HasPrefix(text, "hold") {
+			out = append(out, in.note(ev, "holds", text), target(wire.Command{Kind: wire.Call, Cold: &pluginv1.Call{
+				Tag: text, Order: "h", Target: &pluginv1.Call_Ask{Ask: &pluginv1.Ask{Payload: []byte(text)}},
+			}}))
+		}
+		if tag, ok := strings.CutPrefix(text, "free-"); ok {
+			out = append(out, in.note(ev, "holds", text), wire.Command{Kind: wire.Detach, Key: tag})
+		}
+		if rest, ok := strings.CutPrefix(text, "tell-"); ok {
+			key, _, _ := strings.Cut(rest, "-")
+			out = append(out, wire.Command{Kind: wire.Tell, Key: key, Data: []byte(text)})
+		}
 		if strings.HasPrefix(text, "pub") {
 			out = append(out, wire.Command{Kind: wire.Publish, Cold: &pluginv1.Publish{
 				Channels: []string{"c"}, Content: &pluginv1.Content{Payload: []byte(text)},
 			}})
 		}
 		return out
+	case wire.Told:
+		return []wire.Command{in.note(ev, "told", string(ev.Data))}
 	case wire.Answer:
 		return []wire.Command{target(say("answer " + ev.Cold.(*pluginv1.Answer).GetTag()))}
 	}
 	return nil
+}
+
+// note appends to a cell.
+func (p *fakeProcess) note(ev *wire.Event, key, text string) wire.Command {
+	return p.put(ev, key, p.cell(ev, key)+text+" ")
 }
 
 // modelClient is what the model knows of a session.
@@ -58,6 +79,9 @@ type modelClient struct {
 	sent   []string // frames that are echoed
 	asks   []string
 	early  int // how many asks came before the bind
+	before int // how many frames did
+	holds  []string
+	told   []string // what it told
 	bound  string
 	closed bool
 }
@@ -74,6 +98,21 @@ func TestModel(t *testing.T) {
 			}
 		}()
 		w := newWorld(rapidT{t, &cleanups}, nil, counting, nil)
+		back := newHeld()
+		w.host.answer = func(ask *pluginv1.Ask, emit func(*pluginv1.Answer)) {
+			if strings.HasPrefix(string(ask.GetPayload()), "hold") {
+				back.ask(ask, emit)
+				return
+			}
+			emit(&pluginv1.Answer{Last: true, Outcome: pluginv1.Outcome_OUTCOME_OK})
+		}
+		cleanups = append(cleanups, back.letGo)
+		for _, key := range modelKeys { // there from beginning to end, so that nothing told is dropped
+			keeper := w.open()
+			keeper.say("bind " + key)
+			keeper.say("here")
+			eventually(t, "an actor", func() bool { return len(keeper.got()) == 1 }, w.dump)
+		}
 		var clients []*modelClient
 		var published []string
 		number := 0
@@ -96,8 +135,20 @@ func TestModel(t *testing.T) {
 				c := pick(t)
 				for range rapid.IntRange(1, 8).Draw(t, "frames") {
 					number++
-					verb := rapid.SampledFrom([]string{"say", "ask", "pub"}).Draw(t, "verb")
+					verb := rapid.SampledFrom([]string{"say", "ask", "pub", "hold", "free", "tell"}).Draw(t, "verb")
 					text := fmt.Sprintf("%s%d", verb, number)
+					switch verb {
+					case "free":
+						if len(c.holds) == 0 {
+							continue
+						}
+						text = "free-" + rapid.SampledFrom(c.holds).Draw(t, "hold")
+					case "tell":
+						text = fmt.Sprintf("tell-%s-%d", rapid.SampledFrom(modelKeys).Draw(t, "key"), number)
+						c.told = append(c.told, text)
+					case "hold":
+						c.holds = append(c.holds, text)
+					}
 					c.sent = append(c.sent, text)
 					switch verb {
 					case "ask":
@@ -114,8 +165,8 @@ func TestModel(t *testing.T) {
 					t.Skip("bound")
 				}
 				number++
-				c.early = len(c.asks)
-				c.bound = fmt.Sprintf("k%d", rapid.IntRange(1, 2).Draw(t, "key"))
+				c.early, c.before = len(c.asks), len(c.sent)
+				c.bound = rapid.SampledFrom(modelKeys).Draw(t, "key")
 				c.say("bind " + c.bound)
 			},
 			"close": func(t *rapid.T) {
@@ -135,7 +186,7 @@ func TestModel(t *testing.T) {
 			"": func(*rapid.T) {},
 		})
 		busy.Wait()
-		check(t, w, clients, published)
+		check(t, w, back, clients, published)
 	})
 }
 
@@ -149,10 +200,11 @@ func (w *world) serving(t *rapid.T) *fakeProcess {
 	return in.process.(*fakeProcess)
 }
 
-func check(t *rapid.T, w *world, clients []*modelClient, published []string) {
+func check(t *rapid.T, w *world, back *held, clients []*modelClient, published []string) {
+	checkOrders(t, w, back, clients)
 	for _, c := range clients {
 		eventually(t, "all frames and answers", func() bool {
-			return c.closed || len(c.got()) >= len(c.sent)+len(c.asks)
+			return c.closed || len(c.got()) >= len(c.sent)+len(c.asks)+len(c.holds)
 		}, w.dump)
 	}
 	eventually(t, "nothing in flight", func() bool {
@@ -185,7 +237,7 @@ func check(t *rapid.T, w *world, clients []*modelClient, published []string) {
 	}
 	want := 0
 	for _, c := range clients {
-		want += len(c.asks)
+		want += len(c.asks) + len(c.holds)
 	}
 	// Calls of sessions that have gone are made all the same, and may be on their way still.
 	eventually(t, fmt.Sprintf("%d calls", want), func() bool {
@@ -218,8 +270,12 @@ func check(t *rapid.T, w *world, clients []*modelClient, published []string) {
 // of a session without a gap, and rising where sessions share an actor.
 func checkClient(t *rapid.T, i int, c *modelClient) {
 	var echoes, answers []string
-	last := 0
+	last, held := 0, 0
 	for _, f := range c.got() {
+		if strings.HasPrefix(f, "answer hold") {
+			held++
+			continue
+		}
 		if tag, ok := strings.CutPrefix(f, "answer "); ok {
 			answers = append(answers, tag)
 			continue
@@ -242,6 +298,9 @@ func checkClient(t *rapid.T, i int, c *modelClient) {
 		if !isPrefix(got, asks) {
 			t.Fatalf("client %d got answers %q, want %q", i, answers, c.asks)
 		}
+	}
+	if held > len(c.holds) || !c.closed && held != len(c.holds) {
+		t.Fatalf("client %d got %d answers of those held, want %d", i, held, len(c.holds))
 	}
 	if len(answers) > len(c.asks) || !c.closed && len(answers) != len(c.asks) {
 		t.Fatalf("client %d got answers %q, want %q", i, answers, c.asks)

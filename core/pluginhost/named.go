@@ -22,8 +22,8 @@ func (in *Instance) bindLocked(a *Actor, key string) {
 	home := p.named[key]
 	if home == nil {
 		home = &Actor{
-			id: p.cfg.NewID(), kind: pluginv1.ActorKind_ACTOR_KIND_NAMED, key: key, plugin: p, route: a.route,
-			sessions: make(map[uint64]*Actor),
+			id: p.cfg.NewID(), kind: pluginv1.ActorKind_ACTOR_KIND_NAMED, plugin: p,
+			named: &named{key: key, route: a.route(), sessions: make(map[uint64]*Actor)},
 		}
 		p.named[key] = home
 		p.actors.put(home)
@@ -34,9 +34,10 @@ func (in *Instance) bindLocked(a *Actor, key string) {
 	in.inflight.Add(-int64(a.box.InFlight()))
 	a.box.Rewind(func(*actor.Event) {})
 	a.home, a.inst = home, nil
+	a.stopConsuming()
 	a.timers.StopAll()
 	a.cells = actor.Cells{}
-	home.sessions[a.id] = a
+	home.named.sessions[a.id] = a
 	home.pushLocked(bound)
 	for a.box.Head() != nil {
 		old := a.box.DropHead()
@@ -60,9 +61,9 @@ func moved(old *actor.Event, from uint64) *actor.Event {
 	return e
 }
 
-// idleLocked says whether a named actor has nothing that would keep it.
+// idleLocked says whether an actor is a named one that has nothing that would keep it.
 func (a *Actor) idleLocked() bool {
-	return !a.gone && len(a.sessions) == 0 && a.box.Len() == 0 && a.cells.Len() == 0 && a.timers.Len() == 0 && a.running == 0
+	return a.named != nil && !a.gone && len(a.named.sessions) == 0 && a.box.Len() == 0 && a.cells.Len() == 0 && a.timers.Len() == 0 && a.running == 0 && !a.queues.any()
 }
 
 func (p *Plugin) dropNamed(a *Actor) {
@@ -73,7 +74,7 @@ func (p *Plugin) dropNamed(a *Actor) {
 	if !a.idleLocked() {
 		return
 	}
-	delete(p.named, a.key)
+	delete(p.named, a.named.key)
 	if a.inst != nil {
 		a.inst.enqueue(a, actor.NewEvent(wire.Forget))
 	}

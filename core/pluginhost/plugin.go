@@ -19,6 +19,7 @@ import (
 
 	"github.com/protocol-bridge/bridge/core/actor"
 	"github.com/protocol-bridge/bridge/core/session"
+	"github.com/protocol-bridge/bridge/internal/quiet"
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
 	"github.com/protocol-bridge/bridge/proto/wire"
 )
@@ -29,9 +30,17 @@ type Host interface {
 	// Join and Leave change the channels of a session. Join says whether it is a member now.
 	Join(s *session.Session, channel string) bool
 	Leave(s *session.Session, channel string)
-	// Publish delivers to everyone and returns how many sessions of this plugin got it. Sessions that
-	// have something to write are added to dirty. An error says that no channel may be published to.
-	Publish(author *session.Identity, pub *pluginv1.Publish, dirty *session.Dirty) (int, error)
+	// Publish delivers to everyone. Sessions that have something to write are added to dirty. route is the
+	// id of the one that it comes from. What may not be published is logged.
+	Publish(author *session.Identity, route string, pub *pluginv1.Publish, dirty *session.Dirty)
+	// Count is Publish without an order: it waits until all are known who took it, and who did not; before it
+	// waits it flushes dirty. An error says that no channel may be published to.
+	Count(ctx context.Context, author *session.Identity, route string, pub *pluginv1.Publish, dirty *session.Dirty) (session.Reached, error)
+	// Tell brings something to the named actors of that key on other nodes. It does not keep data.
+	Tell(key string, data []byte)
+	// Told notes that a session's client is being told what publishes of a key say up to a number, so that
+	// they pass it by.
+	Told(s *session.Session, what session.Order)
 	// Encoded delivers the form that the plugin gave to a message of another protocol.
 	Encoded(channels []string, variants []*pluginv1.Variant, dirty *session.Dirty)
 	// Opened is called with a new session before its first event, which says what channels Opened made
@@ -47,10 +56,13 @@ type Host interface {
 	Authenticate(ctx context.Context, info *CallInfo, req *pluginv1.Authenticate) *pluginv1.Answer
 	// Act and Select return how many sessions they reached, on behalf of by, which is nil where nobody
 	// in particular asks. An error says that it may not be done, for whoever asked.
-	Act(by *session.Identity, act *pluginv1.Act) (uint64, error)
-	Select(by *session.Identity, sel *pluginv1.Select) (uint64, error)
-	// Claim says whether the session now holds the name.
-	Claim(s *session.Session, claim *pluginv1.Claim) bool
+	Act(ctx context.Context, by *session.Identity, act *pluginv1.Act) (session.Reached, error)
+	Select(ctx context.Context, by *session.Identity, sel *pluginv1.Select) (uint64, error)
+	// Nodes lists the nodes that live, this one first. An error, also of Count and Act, that wraps [ErrAway]
+	// says that this one is cut off from the others.
+	Nodes() ([]*pluginv1.Node, error)
+	// Claim says whether the session now holds the name; an error, that nobody knows.
+	Claim(ctx context.Context, s *session.Session, claim *pluginv1.Claim) (granted bool, err error)
 	Release(s *session.Session, name string)
 }
 
@@ -62,10 +74,14 @@ type Config struct {
 	Host   Host
 	NewID  func() uint64
 	Logger *slog.Logger
+	Node   uint16 // number of this node, for the plugin
 
 	CoreVersion  string
 	StartTimeout time.Duration // for an instance to describe itself and be configured; 0: 10 s
 	Clock        actor.Clock   // nil: the system's
+	// Queues opens the durable queues for an instance that says how it uses them. An error that wraps
+	// [ErrConfig] is about what it said. nil: there are none, and no capability "queue".
+	Queues func(context.Context, *pluginv1.Queues) (Queues, error)
 	// Handled is told how long one event took, from when it was accepted until its step was applied: of
 	// the first in each batch of steps, so of all where there is little to do. nil: nobody wants to know.
 	Handled func(time.Duration)
@@ -95,6 +111,9 @@ var ErrStopped = errors.New("plugin is stopped")
 // ErrConfig is wrapped by errors about values of the configuration: trying again does not help.
 var ErrConfig = errors.New("plugin is configured wrongly")
 
+// ErrAway is wrapped by errors of a [Host] that cannot ask where it would have to.
+var ErrAway = errors.New("cut off from the cluster")
+
 // Plugin is one plugin block of the configuration with its instances and actors.
 type Plugin struct {
 	cfg      Config
@@ -106,12 +125,14 @@ type Plugin struct {
 	named    map[string]*Actor
 	hubActor *Actor
 
-	current atomic.Pointer[Instance] // takes new events
+	current   atomic.Pointer[Instance]  // takes new events
+	installed atomic.Pointer[time.Time] // when that was made current
 
 	mu        sync.Mutex
 	waiting   []*Actor // have events and no instance
 	instances map[*Instance]bool
 	desc      *pluginv1.DescribeResponse
+	said      *pluginv1.ConfigureResponse // nil: nothing yet
 	fault     *Fault
 	failing   bool
 
@@ -119,18 +140,23 @@ type Plugin struct {
 	number   atomic.Int64
 	tick     atomic.Uint32 // counts the watch's rounds; a clock that costs nothing to read
 	restarts atomic.Uint64
+	untold   atomic.Uint64 // told and dropped
+	quiet    quiet.Limiter // for the log of these
 	culprits atomic.Uint64
-	events   atomic.Uint64 // acked
-	again    atomic.Uint64 // given to another instance
-	culprit  atomic.Int64  // when the last one was found, ns
+	entries  atomic.Uint64             // numbers deliveries
+	events   atomic.Uint64             // acked
+	again    atomic.Uint64             // given to another instance
+	culprit  atomic.Pointer[time.Time] // when the last one was found; nil: never
 
 	swap       chan handover // to a replacement, which the supervisor watches then
 	quarantine quarantine
 
+	late session.Late // of what steps send
+
 	ctx    context.Context //nolint:containedctx // the plugin's life
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
-	calls  sync.WaitGroup
+	calls  workers
 }
 
 // New returns a plugin that is not started.
@@ -162,6 +188,26 @@ func (p *Plugin) Description() *pluginv1.DescribeResponse {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.desc
+}
+
+// maxAbout is how much a plugin may say of itself to other nodes.
+const maxAbout = 1 << 10
+
+// About is what the serving instance, or the last one, says of itself to those on other nodes.
+func (p *Plugin) About() []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if about := p.said.GetAbout(); len(about) <= maxAbout {
+		return about
+	}
+	return nil
+}
+
+// Metrics are those that it wants to be shown besides.
+func (p *Plugin) Metrics() []*pluginv1.Metric {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.said.GetMetrics()
 }
 
 // Ready says whether events are served at this moment, or will be as soon as a dead instance has its
@@ -201,7 +247,7 @@ func (p *Plugin) OpenRequest(info *session.Info, who *session.Admission, t sessi
 }
 
 func (p *Plugin) newSession(info *session.Info, who *session.Admission, t session.Transport, limits *session.Limits) (*session.Session, *Actor, []string) {
-	a := &Actor{id: p.cfg.NewID(), kind: pluginv1.ActorKind_ACTOR_KIND_SESSION, route: info.Route, plugin: p}
+	a := &Actor{id: p.cfg.NewID(), kind: pluginv1.ActorKind_ACTOR_KIND_SESSION, plugin: p}
 	a.session = session.New(a.id, info, t, a, limits)
 	if who != nil && who.Identity != nil {
 		a.session.SetIdentity(who.Identity)
@@ -241,16 +287,26 @@ func (p *Plugin) park(a *Actor) bool {
 	return true
 }
 
+// Serving says since when the instance that takes new events does; the zero time: there is none.
+func (p *Plugin) Serving() time.Time {
+	if p.current.Load() == nil {
+		return time.Time{}
+	}
+	return *p.installed.Load()
+}
+
 // install makes the instance the one that takes new events.
 func (p *Plugin) install(in *Instance) {
 	p.mu.Lock()
-	p.desc = in.desc
+	p.desc, p.said = in.desc, in.said
 	if p.maxState == 0 {
 		p.maxState = defaultMaxState
 		if n := int(in.desc.GetMaxStateBytes()); n > 0 {
 			p.maxState = min(n, largestMaxState)
 		}
 	}
+	now := time.Now()
+	p.installed.Store(&now)
 	p.current.Store(in)
 	waiting := p.waiting
 	p.waiting = nil
@@ -268,11 +324,6 @@ func (p *Plugin) setFault(f *Fault) {
 	p.mu.Lock()
 	p.fault = f
 	p.mu.Unlock()
-}
-
-// background runs f with a context that ends with the plugin.
-func (p *Plugin) background(f func(context.Context)) {
-	p.calls.Go(func() { f(p.ctx) })
 }
 
 // describe refuses a plugin that cannot read the state that is there.

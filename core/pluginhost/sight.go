@@ -14,11 +14,12 @@ type Counts struct {
 	Events      uint64 // acked
 	Redelivered uint64 // events given to another instance, as the one before ended with them
 	Restarts    uint64 // after deaths
+	Untold      uint64 // Told events dropped, as too much of them waited
 }
 
 // Counts returns what the plugin has done so far.
 func (p *Plugin) Counts() Counts {
-	return Counts{Events: p.events.Load(), Redelivered: p.again.Load(), Restarts: p.restarts.Load()}
+	return Counts{Events: p.events.Load(), Redelivered: p.again.Load(), Restarts: p.restarts.Load(), Untold: p.untold.Load()}
 }
 
 // handled times the first event of a batch: that costs a look at the clock for each batch rather than
@@ -54,6 +55,7 @@ func eventName(k wire.Kind) string {
 	return name(k, map[wire.Kind]string{
 		wire.Frame: "frame", wire.Answer: "answer", wire.Timer: "timer", wire.Closed: "closed", wire.Opened: "opened",
 		wire.Message: "message", wire.Request: "request", wire.Eof: "eof", wire.Bound: "bound", wire.Delivery: "delivery",
+		wire.Told: "told", wire.ContextChanged: "context_changed",
 	})
 }
 
@@ -63,6 +65,7 @@ func commandName(k wire.Kind) string {
 		wire.DeleteState: "delete_state", wire.Join: "join", wire.Leave: "leave", wire.Publish: "publish", wire.Respond: "respond",
 		wire.Bind: "bind", wire.PutContext: "put_context", wire.Cancel: "cancel", wire.Claim: "claim", wire.Release: "release",
 		wire.Tune: "tune", wire.Framing: "framing", wire.Push: "push", wire.Consume: "consume",
+		wire.Detach: "detach", wire.Tell: "tell", wire.Pause: "pause",
 	})
 }
 

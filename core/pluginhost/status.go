@@ -2,6 +2,7 @@ package pluginhost
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"strings"
 )
@@ -50,12 +51,16 @@ func mendStart(err error) string {
 	switch {
 	case errors.Is(err, ErrConfig):
 		return "mend the values named above in bridge.hcl"
+	case noFolder(err):
+		return "a plugin has its socket in a folder below TMPDIR: let there be one, with room, that this user may write to"
 	case errors.Is(err, os.ErrNotExist):
 		return "check the path in the plugin's command"
 	case errors.Is(err, os.ErrPermission):
 		return "make the file in the plugin's command executable"
 	case strings.Contains(text, "checksum of"):
 		return "put the program that was meant in its place, or the sum of this one into the plugin's sha256"
+	case strings.Contains(text, "Failed to read any lines") && strings.Contains(text, "the process ended"):
+		return "the plugin ended before its handshake: its own log lines above say why, unless the program in its command is no plugin"
 	case strings.Contains(text, "timeout while waiting"), strings.Contains(text, "Failed to read any lines"):
 		return "the program in the plugin's command must begin with the handshake of a plugin, as sdk.Main does"
 	case strings.Contains(text, "nrecognized remote plugin message"):
@@ -66,4 +71,10 @@ func mendStart(err error) string {
 		return "release a version that reads the old state (reads_state), or restart bridge to drop what sessions have"
 	}
 	return "see the plugin's own log lines above"
+}
+
+// noFolder says whether the folder of a plugin's own could not be made.
+func noFolder(err error) bool {
+	e, ok := errors.AsType[*fs.PathError](err)
+	return ok && (e.Op == "stat" || e.Op == "mkdir") && strings.HasPrefix(e.Path, os.TempDir())
 }

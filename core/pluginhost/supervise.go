@@ -42,7 +42,7 @@ func (p *Plugin) supervise(first chan<- error) {
 			first = nil
 		}
 	}
-	var spare *Instance
+	next := standby{plugin: p}
 	for p.ctx.Err() == nil {
 		var handed handover
 		if backoff > 0 {
@@ -50,7 +50,7 @@ func (p *Plugin) supervise(first chan<- error) {
 		}
 		in := handed.instance
 		if in == nil {
-			in, spare = spare, nil
+			in = next.take()
 		}
 		if in == nil && p.ctx.Err() == nil {
 			var err error
@@ -71,10 +71,10 @@ func (p *Plugin) supervise(first chan<- error) {
 		p.install(in)
 		if handed.done != nil {
 			close(handed.done)
+			next.replace()
 		}
 		report(nil)
-		spare = p.spare(spare)
-		if in = p.attend(in, &spare); in == nil {
+		if in = p.attend(in, &next); in == nil {
 			break
 		}
 		if in.acked.Load() == 0 && time.Since(started) < soon {
@@ -83,9 +83,7 @@ func (p *Plugin) supervise(first chan<- error) {
 			backoff = 0
 		}
 	}
-	if spare != nil {
-		p.stopInstance(spare)
-	}
+	next.end()
 	report(ErrStopped)
 }
 
@@ -104,28 +102,26 @@ func (p *Plugin) await(d time.Duration) handover {
 
 // attend waits for the serving instance to die, following replacements; it returns the one that
 // died, nil when the plugin is stopped.
-func (p *Plugin) attend(in *Instance, spare **Instance) *Instance {
+func (p *Plugin) attend(in *Instance, next *standby) *Instance {
+	next.arm(standbyAfter)
 	for {
-		var spareGone <-chan struct{}
-		if *spare != nil {
-			spareGone = (*spare).done
-		}
 		select {
 		case <-p.ctx.Done():
 			p.stopInstance(in)
 			return nil
-		case next := <-p.swap:
+		case swap := <-p.swap:
 			old := in
-			in = next.instance
+			in = swap.instance
 			p.install(in)
-			close(next.done)
-			if *spare != nil { // of the old configuration or binary
-				p.stopInstance(*spare)
-				*spare = nil
-			}
+			close(swap.done)
+			next.replace()
 			p.wg.Go(func() { p.retire(old) })
-		case <-spareGone:
-			*spare = nil
+		case <-next.due():
+			next.start()
+		case ready := <-next.coming:
+			next.arrived(ready)
+		case <-next.gone():
+			next.lost()
 		case <-in.process.Exited():
 			p.retired(in)
 			if p.ctx.Err() != nil {
@@ -137,21 +133,7 @@ func (p *Plugin) attend(in *Instance, spare **Instance) *Instance {
 				"how", in.process.Exit().Text, "hung", in.hung.Load())
 			return in
 		}
-		*spare = p.spare(*spare)
 	}
-}
-
-// spare returns a standby instance where one is wanted.
-func (p *Plugin) spare(have *Instance) *Instance {
-	if have != nil || !p.settings.Load().Standby || p.ctx.Err() != nil {
-		return have
-	}
-	in, err := p.launch(roleMain)
-	if err != nil {
-		p.log.Warn("standby instance cannot be started", "err", err)
-		return nil
-	}
-	return in
 }
 
 // retire ends an instance once its last event is acked, or does not come to be.
@@ -260,7 +242,11 @@ func (p *Plugin) link(ctx context.Context, settings *Settings, proc Process, rol
 		return nil, errors.Join(ErrConfig, err)
 	}
 	req = proto.CloneOf(req)
-	req.Capabilities = []string{"tcp"}
+	req.Node = uint32(p.cfg.Node)
+	req.Capabilities = []string{"tcp", "detach", "tell", "pause", "flush", "order", "nodes"}
+	if p.cfg.Queues != nil {
+		req.Capabilities = append(req.GetCapabilities(), "queue")
+	}
 	resp, err := proc.Configure(ctx, req)
 	if err != nil {
 		return nil, fmt.Errorf("configure: %w", died(proc, err))
@@ -268,12 +254,16 @@ func (p *Plugin) link(ctx context.Context, settings *Settings, proc Process, rol
 	if complaints := resp.GetComplaints(); len(complaints) > 0 {
 		return nil, errors.Join(ErrConfig, settings.complain(complaints))
 	}
+	queues, err := p.openQueues(ctx, resp.GetQueues())
+	if err != nil {
+		return nil, err
+	}
 	l, err := proc.OpenLink()
 	if err != nil {
 		return nil, fmt.Errorf("link: %w", died(proc, err))
 	}
 	in := newInstance(p, proc, l, int(p.number.Add(1)), role)
-	in.desc = desc
+	in.desc, in.queues, in.said = desc, queues, resp
 	in.stateVersion = desc.GetStateVersion()
 	p.mu.Lock()
 	p.instances[in] = true
@@ -426,7 +416,8 @@ func (p *Plugin) Stop() {
 	}
 	p.wg.Wait()
 	p.dropAll()
-	p.calls.Wait()
+	p.calls.end()
+	p.calls.all.Wait()
 }
 
 // dropAll lets go of all actors, so that calls blocked on answers nobody takes end.

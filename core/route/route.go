@@ -28,6 +28,8 @@ type Entry struct {
 	// MaxBody bounds the body of a plain request in bytes. 0 means what the listener reads at once;
 	// more than that is streamed; negative is no bound.
 	MaxBody int64
+	// WholeBody is how much of a body is read at once where that is more than the listener does.
+	WholeBody int64
 
 	// Rate bounds the frames of a WebSocket's session: what comes faster is read later.
 	Rate Rate
@@ -44,6 +46,12 @@ type Entry struct {
 	Handshake bool
 	// LocalOnly says that nobody is asked who the client is, and that only this machine may come.
 	LocalOnly bool
+
+	// Refusal, if not empty, is the JSON with which the listener itself refuses a request, in place of a line
+	// of text: "%s" in it becomes a JSON string that says why.
+	Refusal string
+	// Unavailable is in its place where the status is 503, by the last part of the path.
+	Unavailable map[string]string
 
 	// Target is for whoever made the entry; this package and the listener do not look at it.
 	Target any

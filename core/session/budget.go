@@ -133,6 +133,10 @@ func (s *Session) Reading(n int) {
 
 // counted is called when the outbox has changed. The caller holds out.mu.
 func (s *Session) counted() {
+	if o := &s.out; o.taken != nil && (o.abandoned || o.end != nil || o.waiting() <= pressure) {
+		close(o.taken)
+		o.taken = nil
+	}
 	if b := s.limits.Budget; b != nil {
 		n := 0
 		if !s.out.abandoned {

@@ -15,12 +15,14 @@ func (s *Session) SetFraming(raw bool, bytes uint64) {
 	}
 }
 
-// Settled says whether nothing of the session is in flight and the client takes what it is sent. Also
-// a session that is closing is settled.
+// Settled says whether nothing of the session is in flight, the plugin wants it read, and the client takes
+// what it is sent. Also a session that is closing is settled.
 func (s *Session) Settled() bool {
-	return s.window.events.Load() == 0 && !s.out.pressed() || s.closing.Load()
+	return s.window.events.Load() == 0 && !s.window.paused.Load() && !s.out.pressed() || s.closing.Load()
 }
 
-// WaitSettled blocks until the session is settled; it returns false when it has ended. It is for the
-// reader of a [Framer]: how the next bytes are cut is known only then.
-func (s *Session) WaitSettled() bool { return s.wait(s.Settled) }
+// WaitSettled blocks until the session is settled and may be read; it returns false when it has ended.
+// It is for the reader of a [Framer]: how the next bytes are cut is known only then.
+func (s *Session) WaitSettled() bool { return s.wait(s.mayCut) }
+
+func (s *Session) mayCut() bool { return s.Settled() && (!s.halted.Load() || s.closing.Load()) }

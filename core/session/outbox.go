@@ -1,7 +1,9 @@
 package session
 
 import (
+	"context"
 	"errors"
+	"math"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -13,20 +15,31 @@ import (
 // in a goroutine of its own when the socket is full, so a client that does not read holds up nobody.
 type outbox struct {
 	mu      sync.Mutex
-	buf     *[]byte     // what waits, not yet being written; nil when nothing does
-	writing int         // bytes being written
-	busy    bool        // somebody is writing
-	stuck   atomic.Bool // and waits for the socket; read without mu
+	buf     *[]byte       // what waits, not yet being written; nil when nothing does
+	writing int           // bytes being written
+	busy    bool          // somebody is writing
+	stuck   atomic.Bool   // and waits for the socket; read without mu
+	taken   chan struct{} // closed when the client has taken the most of what waits; nil: nobody waits for that
+
+	late uint32 // when something came that need not leave at once, see Late; 0: nothing since the last write
 
 	frames, bytes uint64 // queued since Traffic was asked last
 
-	closing   bool // a close is queued or sent: nothing more is taken
-	byClient  bool // it answers the client's
-	abandoned bool // the connection is over
-	code      int
-	reason    string
-	timer     *time.Timer // ends the session when the client does not answer the close
-	counted   int64       // bytes that the budget counts
+	wrote int64  // bytes that the socket took
+	notes []note // of frames of which somebody wants to know, in their order
+
+	end       *ending // nil: no close is queued or sent; else nothing more is taken
+	abandoned bool    // the connection is over
+	counted   int64   // bytes that the budget counts
+	marks     marks
+}
+
+// ending is how a session ends.
+type ending struct {
+	code     int
+	reason   string
+	byClient bool        // it answers the client's
+	timer    *time.Timer // ends the session when the client does not answer the close
 }
 
 // Buffers above this are not kept for others.
@@ -63,6 +76,33 @@ func (o *outbox) pressed() bool {
 // pressure is how many bytes may wait before a client that does not read is not read either.
 const pressure = 64 << 10
 
+// WaitTaken blocks until the client has taken what was sent to it, but for 64 KiB; false when the session
+// or ctx ended before.
+func (s *Session) WaitTaken(ctx context.Context) bool {
+	o := &s.out
+	for {
+		o.mu.Lock()
+		switch {
+		case o.abandoned || o.end != nil:
+			o.mu.Unlock()
+			return false
+		case o.waiting() <= pressure:
+			o.mu.Unlock()
+			return true
+		}
+		if o.taken == nil {
+			o.taken = make(chan struct{})
+		}
+		taken := o.taken
+		o.mu.Unlock()
+		select {
+		case <-taken:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
 // hardFactor times the outbox' bound is where even a session's own answers close it.
 const hardFactor = 8
 
@@ -70,22 +110,43 @@ const hardFactor = 8
 // since a client that does not read is not read from either. Nothing of data is kept. The frame
 // leaves with the next Flush.
 func (s *Session) Send(data []byte, binary bool) error {
-	return s.enqueue(data, binary, s.limits.OutboxBytes*hardFactor)
+	return s.enqueue(data, binary, s.limits.OutboxBytes*hardFactor, Order{}, nil)
+}
+
+// SendNoted is Send, of frames that are bounded by whoever sends them: these do not close the session.
+// written is called once, also after an error: with true when the socket has taken the frame whole, with
+// false when it will not. It must not block.
+func (s *Session) SendNoted(data []byte, binary bool, written func(bool)) error {
+	err := s.enqueue(data, binary, math.MaxInt, Order{}, written)
+	if err != nil {
+		written(false)
+	}
+	return err
 }
 
 // Offer queues one frame that the client did not ask for. When there is no room the session is
 // closed and ErrSlowConsumer returned. Nothing of data is kept. The frame leaves with the next
 // Flush.
 func (s *Session) Offer(data []byte, binary bool) error {
-	return s.enqueue(data, binary, s.limits.OutboxBytes)
+	return s.enqueue(data, binary, s.limits.OutboxBytes, Order{}, nil)
 }
 
-func (s *Session) enqueue(data []byte, binary bool, limit int) error {
+// OfferIn is Offer of a frame that has a place in an order; [ErrPassed] where that is not above the
+// session's mark.
+func (s *Session) OfferIn(data []byte, binary bool, at Order) error {
+	return s.enqueue(data, binary, s.limits.OutboxBytes, at, nil)
+}
+
+func (s *Session) enqueue(data []byte, binary bool, limit int, at Order, written func(bool)) error {
 	o := &s.out
 	o.mu.Lock()
-	if o.closing || o.abandoned {
+	if o.end != nil || o.abandoned {
 		o.mu.Unlock()
 		return ErrClosed
+	}
+	if at.Key != "" && !o.marks.pass(at) {
+		o.mu.Unlock()
+		return ErrPassed
 	}
 	if n := o.waiting(); n > 0 && n+len(data) > limit {
 		o.mu.Unlock()
@@ -96,6 +157,9 @@ func (s *Session) enqueue(data []byte, binary bool, limit int) error {
 	*b = s.transport.AppendFrame(*b, data, binary)
 	o.frames++
 	o.bytes += uint64(len(data))
+	if written != nil {
+		o.notes = append(o.notes, note{o.wrote + int64(o.waiting()), written})
+	}
 	s.counted()
 	o.mu.Unlock()
 	s.Note("command", "send", len(data))
@@ -120,7 +184,7 @@ func (s *Session) Close(code int, reason string) {
 	reason = CutReason(reason)
 	o := &s.out
 	o.mu.Lock()
-	if o.closing || o.abandoned {
+	if o.end != nil || o.abandoned {
 		o.mu.Unlock()
 		return
 	}
@@ -134,9 +198,9 @@ func (s *Session) Close(code int, reason string) {
 
 // beginClose marks the session as closing and bounds the rest of its life. The caller holds out.mu.
 func (s *Session) beginClose(code int, reason string, timeout time.Duration) {
-	s.out.closing, s.out.code, s.out.reason = true, code, reason
+	s.out.end = &ending{code: code, reason: reason}
 	s.closing.Store(true)
-	s.out.timer = time.AfterFunc(timeout, func() { s.Ended(code, reason, false) })
+	s.out.end.timer = time.AfterFunc(timeout, func() { s.Ended(code, reason, false) })
 }
 
 // ClosedByClient ends the session because of the client's close frame. Where the core has not begun
@@ -145,13 +209,13 @@ func (s *Session) beginClose(code int, reason string, timeout time.Duration) {
 func (s *Session) ClosedByClient(code int, reason string) {
 	o := &s.out
 	o.mu.Lock()
-	if o.closing || o.abandoned {
+	if o.end != nil || o.abandoned {
 		o.mu.Unlock()
 		s.Ended(code, reason, true)
 		return
 	}
 	s.beginClose(code, reason, s.limits.CloseTimeout)
-	o.byClient = true
+	o.end.byClient = true
 	b := o.take()
 	*b = s.transport.AppendClose(*b, code, "")
 	o.mu.Unlock()
@@ -163,7 +227,7 @@ func (s *Session) ClosedByClient(code int, reason string) {
 func (s *Session) closeWritten() {
 	_ = s.transport.CloseWrite()
 	s.out.mu.Lock()
-	byClient := s.out.byClient
+	byClient := s.out.end.byClient
 	s.out.mu.Unlock()
 	if byClient {
 		s.Ended(CloseLost.Code, CloseLost.Reason, true)
@@ -178,7 +242,7 @@ func (s *Session) CloseWith(c CloseCode) { s.Close(c.Code, c.Reason) }
 func (s *Session) abort(c CloseCode) bool {
 	o := &s.out
 	o.mu.Lock()
-	if o.closing || o.abandoned {
+	if o.end != nil || o.abandoned {
 		o.mu.Unlock()
 		return false
 	}
@@ -191,7 +255,9 @@ func (s *Session) abort(c CloseCode) bool {
 	b := o.take()
 	*b = s.transport.AppendClose(*b, c.Code, c.Reason)
 	s.counted()
+	lost := o.takeNotes()
 	o.mu.Unlock()
+	tell(lost, false)
 	s.Flush()
 	s.window.wakeReader()
 	return true
@@ -203,7 +269,10 @@ const abortTimeout = time.Second
 func (o *outbox) closedWith() (code int, reason string, byClient, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.code, o.reason, o.byClient, o.closing
+	if o.end == nil {
+		return 0, "", false, false
+	}
+	return o.end.code, o.end.reason, o.end.byClient, true
 }
 
 // IsClosing says whether the end of the session has begun, by the core or by the client: what a
@@ -214,17 +283,18 @@ func (s *Session) abandon() {
 	o := &s.out
 	o.mu.Lock()
 	o.abandoned = true
-	if o.timer != nil {
+	if o.end != nil {
 		// It would keep the session for as long as the client may take to answer.
-		o.timer.Stop()
-		o.timer = nil
+		o.end.timer.Stop()
 	}
 	if o.buf != nil {
 		recycle(o.buf)
 		o.buf = nil
 	}
 	s.counted()
+	lost := o.takeNotes()
 	o.mu.Unlock()
+	tell(lost, false)
 }
 
 // Queued is how many bytes wait to be written.
@@ -239,7 +309,7 @@ func (s *Session) Queued() int {
 func (s *Session) Control(wire []byte) {
 	o := &s.out
 	o.mu.Lock()
-	if o.closing || o.abandoned || o.waiting()+len(wire) > s.limits.OutboxBytes {
+	if o.end != nil || o.abandoned || o.waiting()+len(wire) > s.limits.OutboxBytes {
 		o.mu.Unlock()
 		return
 	}
@@ -261,28 +331,29 @@ func (s *Session) Flush() {
 	o.busy = true
 	for o.buf != nil && !o.abandoned {
 		b := o.buf
-		o.buf, o.writing = nil, len(*b)
+		o.buf, o.writing, o.late = nil, len(*b), 0
 		o.mu.Unlock()
 		n, err := s.transport.TryWrite(*b)
 		if err == nil && n < len(*b) {
 			o.mu.Lock()
-			o.writing -= n
+			o.tookLocked(n)
 			o.stuck.Store(true)
 			o.mu.Unlock()
 			go s.drain(b, n)
 			return
 		}
 		recycle(b)
+		o.mu.Lock()
+		o.tookLocked(n)
 		if err != nil {
+			o.mu.Unlock()
 			s.broken(err)
 			return
 		}
-		o.mu.Lock()
-		o.writing = 0
 		s.counted()
 	}
 	o.busy = false
-	last := o.closing
+	last := o.end != nil
 	o.mu.Unlock()
 	if last {
 		s.closeWritten()
@@ -304,7 +375,7 @@ func (s *Session) drain(b *[]byte, from int) {
 			n, err := s.transport.Write(chunk)
 			from += n
 			o.mu.Lock()
-			o.writing -= n
+			o.tookLocked(n)
 			s.counted()
 			gone := o.abandoned
 			o.mu.Unlock()
@@ -319,11 +390,10 @@ func (s *Session) drain(b *[]byte, from int) {
 		}
 		recycle(b)
 		o.mu.Lock()
-		o.writing = 0
 		if o.buf == nil || o.abandoned {
 			o.busy = false
 			o.stuck.Store(false)
-			last := o.closing
+			last := o.end != nil
 			o.mu.Unlock()
 			s.window.wakeReader()
 			if last {

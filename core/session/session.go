@@ -5,6 +5,7 @@
 // A frame's way in: the reader of package listen calls [Session.Frame] and waits in
 // [Session.WaitReadable] while the window is full. A frame's way out: [Session.Send] or
 // [Session.Offer] appends it to the outbox, [Session.Flush] writes what waits in one go.
+// What need not leave at once waits for that in a [Late].
 package session
 
 import (
@@ -61,7 +62,8 @@ type Info struct {
 	Headers       []Header
 	TLS           bool
 	HTTP          bool // a plain request rather than a WebSocket
-	TCP           bool // neither, but lines or raw bytes; it has only a route, an address and TLS
+	TCP           bool // neither, but lines or raw bytes; it has only a route, an address, TLS and Local
+	Local         bool // the peer is this machine, and nothing says that it speaks for another
 }
 
 // Header returns the first value of a header, named in lower case; "" when there is none.
@@ -149,6 +151,7 @@ type Session struct {
 	tuning   atomic.Pointer[Tuning]
 	closing  atomic.Bool
 	ended    atomic.Bool
+	halted   atomic.Bool // no further frame is taken
 	dirty    atomic.Bool // waits in somebody's Dirty
 	watcher  atomic.Pointer[Watcher]
 
@@ -160,6 +163,7 @@ type Session struct {
 	out    outbox
 	window window
 	part   int64 // what the budget counts of a message in part; of the reader
+	came   int64 // when what the reader is at came; of the reader
 }
 
 // New returns a session. limits is shared by the sessions of a route and not changed any more; make
@@ -216,6 +220,17 @@ func (s *Session) Frame(data []byte, binary bool) {
 	s.bytesIn.Add(uint64(len(data)))
 	s.handler.Frame(s, data, binary)
 }
+
+// CameAt says when the frames came that the reader hands on from now on; it is asked once for many. The
+// zero time: each is asked for when it is handed on. It is for the reader.
+func (s *Session) CameAt(t time.Time) {
+	if s.came = 0; !t.IsZero() {
+		s.came = t.UnixNano()
+	}
+}
+
+// Came is what CameAt said, in ns since 1970; 0: nothing. It is for the handler, while it is given a frame.
+func (s *Session) Came() int64 { return s.came }
 
 // Eof tells the handler that the client will send nothing more.
 func (s *Session) Eof() { s.handler.Eof(s) }

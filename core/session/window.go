@@ -12,10 +12,16 @@ type window struct {
 	events atomic.Int32
 	bytes  atomic.Int64
 
+	paused  atomic.Bool // the plugin wants nothing read
 	waiting atomic.Bool // the reader waits, or is about to
 	mu      sync.Mutex
-	cond    *sync.Cond  // made by the first reader that has to wait
-	timer   *time.Timer // wakes it; made by the first that waits for a time
+	waiter  *waiter // made when the reader has to wait for the first time
+}
+
+// waiter is what the reader waits with.
+type waiter struct {
+	sync.Cond
+	timer *time.Timer // wakes it; made when it waits for a time
 }
 
 // Hold counts one event or call of n bytes in the session's window.
@@ -38,14 +44,27 @@ func (s *Session) Release(n int) {
 // InFlight is the number of events and calls in the window.
 func (s *Session) InFlight() int { return int(s.window.events.Load()) }
 
-// Readable says whether the reader may take another frame: the window has room, and the client
-// takes what it is sent, and the node has room. A session that is closing is read for the client's close frame.
+// SetPaused stops the reader before its next frame, or lets it go on.
+func (s *Session) SetPaused(on bool) {
+	s.window.paused.Store(on)
+	if !on && s.window.waiting.Load() {
+		s.window.wakeReader()
+	}
+}
+
+// Readable says whether the reader may take another frame: the window has room, the plugin wants it, the
+// client takes what it is sent, the node has room, and nobody stopped it. A session that is closing is
+// read for the client's close frame.
 func (s *Session) Readable() bool {
 	return s.window.events.Load() < int32(s.limits.WindowEvents) &&
 		s.window.bytes.Load() < int64(s.limits.WindowBytes) &&
-		!s.out.pressed() && !s.limits.Budget.Full() ||
+		!s.window.paused.Load() && !s.out.pressed() && !s.limits.Budget.Full() && !s.halted.Load() ||
 		s.closing.Load()
 }
+
+// StopReading has the reader take no further frames, but for one that it may be at: so what is in
+// flight comes to an end. The session is to be closed then.
+func (s *Session) StopReading() { s.halted.Store(true) }
 
 // WaitReadable blocks until the session is readable; it returns false when it has ended.
 func (s *Session) WaitReadable() bool {
@@ -66,7 +85,7 @@ func (s *Session) wait(ready func() bool) bool {
 		if s.limits.Budget.Full() {
 			w.wakeAfter(budgetTick) // nobody says when there is room
 		}
-		w.cond.Wait()
+		w.waiter.Wait()
 	}
 	return !s.ended.Load()
 }
@@ -87,34 +106,34 @@ func (s *Session) Pause(d time.Duration) bool {
 			break
 		}
 		w.wakeAfter(left)
-		w.cond.Wait()
+		w.waiter.Wait()
 	}
-	if w.timer != nil {
-		w.timer.Stop()
+	if t := w.waiter.timer; t != nil {
+		t.Stop()
 	}
 	return !s.ended.Load()
 }
 
 func (w *window) lock() {
 	w.mu.Lock()
-	if w.cond == nil {
-		w.cond = sync.NewCond(&w.mu)
+	if w.waiter == nil {
+		w.waiter = &waiter{Cond: sync.Cond{L: &w.mu}}
 	}
 }
 
 // wakeAfter wakes the reader in a while. The caller holds mu.
 func (w *window) wakeAfter(d time.Duration) {
-	if w.timer == nil {
-		w.timer = time.AfterFunc(d, w.wakeReader)
+	if t := w.waiter.timer; t != nil {
+		t.Reset(d)
 		return
 	}
-	w.timer.Reset(d)
+	w.waiter.timer = time.AfterFunc(d, w.wakeReader)
 }
 
 func (w *window) wakeReader() {
 	w.mu.Lock()
-	if w.cond != nil {
-		w.cond.Broadcast()
+	if w.waiter != nil {
+		w.waiter.Broadcast()
 	}
 	w.mu.Unlock()
 }

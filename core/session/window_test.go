@@ -45,6 +45,35 @@ func TestWindow(t *testing.T) {
 	}
 }
 
+// A session that the plugin paused is not read, however empty its window is, until it goes on or is closed.
+func TestPaused(t *testing.T) {
+	for name, end := range map[string]func(*Session){
+		"until it goes on":   func(s *Session) { s.SetPaused(false) },
+		"until it is closed": func(s *Session) { s.Close(1000, "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, _, _ := open(-1, Limits{})
+				s.SetPaused(true)
+				if s.Readable() {
+					t.Fatal("a paused session is readable")
+				}
+				read := make(chan bool, 1)
+				go func() { read <- s.WaitReadable() }()
+				synctest.Wait()
+				if len(read) > 0 {
+					t.Fatal("the reader did not wait")
+				}
+				end(s)
+				if !<-read || !s.Readable() {
+					t.Error("it is not read any more")
+				}
+				s.Ended(1000, "", true)
+			})
+		})
+	}
+}
+
 func TestFullWindowEnds(t *testing.T) {
 	for name, tt := range map[string]struct {
 		end  func(*Session)
@@ -96,5 +125,30 @@ func TestStuckClientIsNotRead(t *testing.T) {
 		p.give(10 * pressure)
 		synctest.Wait()
 		s.Ended(1000, "", true)
+	})
+}
+
+// A session that is stopped is read no more, and once it closes for the client's answer alone.
+func TestStopReading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, wait := range map[string]func(*Session) bool{"frames": (*Session).WaitReadable, "lines": (*Session).WaitSettled} {
+			s, _, _ := open(-1, Limits{})
+			if !wait(s) {
+				t.Fatalf("%s: an open session is not read", name)
+			}
+			s.StopReading()
+			read := make(chan bool, 1)
+			go func() { read <- wait(s) }()
+			synctest.Wait()
+			if len(read) > 0 {
+				t.Errorf("%s: it is read", name)
+			}
+			s.Close(1001, "")
+			synctest.Wait()
+			if len(read) != 1 || !<-read {
+				t.Errorf("%s: its close is not waited for", name)
+			}
+			s.ClosedByClient(1001, "")
+		}
 	})
 }

@@ -125,6 +125,12 @@ func (w *whole) End() { w.done = true }
 
 func (w *whole) Fail(_ upstream.Outcome, detail string) { w.detail, w.done = detail, true }
 
+// busy keeps the response that says to come back later, and which there is no time for.
+func (w *whole) busy(text string) { w.status, w.body = statusBusy, []byte(text) }
+
+// there says whether there is a response to show.
+func (w *whole) there() bool { return w.status == statusBusy || w.status != 0 && w.detail == "" }
+
 func (w *whole) Done() bool { return w.done }
 
 // Release does nothing: the response was read to its end, so nothing drains, and whoever asked has

@@ -22,6 +22,7 @@ const (
 	// time for which a Logux server counts wrong secrets.
 	busyPause    = time.Second
 	maxBusyPause = 3 * time.Second
+	statusBusy   = 429
 )
 
 // sink takes a response as it arrives; the codecs' exchanges are sinks.
@@ -82,13 +83,16 @@ func (c *caller) post(ctx context.Context, header string, body []byte, to sink) 
 	for attempt := 0; ; attempt++ {
 		r, err := c.http.Post(ctx, until, header, body)
 		switch {
-		case err == nil && r.Status() == 429:
+		case err == nil && r.Status() == statusBusy:
 			wait, said := r.RetryAfter(time.Now())
 			if !said {
 				wait = min(c.busy<<min(attempt, 10), maxBusyPause)
 			}
 			text := discard(r)
 			if !c.pause(ctx, until, max(wait, backOff(attempt))) { // it may say 0 for ever
+				if w, ok := to.(*whole); ok {
+					w.busy(text)
+				}
 				to.Fail(upstream.Unavailable, fmt.Sprintf("the back-end answered with status 429: %q", text))
 				return false
 			}

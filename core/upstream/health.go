@@ -12,11 +12,14 @@ import (
 // would else be logged as often as strangers ask.
 const quiet = 10 * time.Second
 
+// epoch is when times begin that go on evenly, whatever becomes of the clock.
+var epoch = time.Now()
+
 // health logs when an upstream stops to answer and when it answers again.
 type health struct {
 	log  *slog.Logger
 	over atomic.Bool  // the pool is being closed: what fails now is no news
-	last atomic.Int64 // when it was logged that it does not answer, in ns since 1970
+	last atomic.Int64 // when it was logged that it does not answer, in ns since epoch; 0: never
 	down atomic.Bool  // that was the last thing logged
 }
 
@@ -28,8 +31,8 @@ func (h *health) note(outcome upstream.Outcome, detail string) {
 		}
 		return
 	}
-	now, last := time.Now().UnixNano(), h.last.Load()
-	if h.over.Load() || now-last < int64(quiet) || !h.last.CompareAndSwap(last, now) {
+	now, last := int64(time.Since(epoch))+1, h.last.Load()
+	if h.over.Load() || last > 0 && now-last < int64(quiet) || !h.last.CompareAndSwap(last, now) {
 		return
 	}
 	h.down.Store(true)

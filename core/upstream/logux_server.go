@@ -53,7 +53,7 @@ type Mirrorer interface {
 type serverPool struct {
 	*base
 	secret string
-	codec  *logux.Codec
+	codecs [logux.MaxVersion + 1]*logux.Codec // by version; 0 is its own
 	mirror mirror
 }
 
@@ -70,6 +70,10 @@ func NewLoguxServer(cfg LoguxServerConfig) (Pool, error) {
 	if err != nil {
 		return nil, err
 	}
+	codecs := [logux.MaxVersion + 1]*logux.Codec{0: codec}
+	for version := logux.MinVersion; version <= logux.MaxVersion; version++ {
+		codecs[version], _ = logux.NewCodec(version, cfg.Secret) // it knows them all
+	}
 	b, err := newBase(baseConfig{
 		kind: "logux_server", name: cfg.Name, url: cfg.URL,
 		connectTimeout: cmp.Or(cfg.ConnectTimeout, defaultConnectTimeout),
@@ -84,7 +88,7 @@ func NewLoguxServer(cfg LoguxServerConfig) (Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &serverPool{base: b, secret: cfg.Secret, codec: codec}
+	p := &serverPool{base: b, secret: cfg.Secret, codecs: codecs}
 	p.mirror = mirror{
 		pool: p, max: cmp.Or(cfg.MaxMirrorBytes, 16<<20), dropped: cfg.Metrics.drops(cfg.Name), log: p.health.log,
 	}
@@ -104,14 +108,18 @@ func (p *serverPool) ask(ctx context.Context, req *upstream.Request) *upstream.A
 	if err == nil && req.Raw == nil && req.Purpose == "subscribe" {
 		err = errNoSubscriptions
 	}
+	if err == nil && (req.Version < 0 || req.Version > logux.MaxVersion) {
+		err = errVersion
+	}
 	if err != nil {
 		return &upstream.Answer{Last: true, Outcome: controlRefusal(err), Detail: err.Error()}
 	}
+	codec := p.codecs[req.Version]
 	var w whole
-	outcome, detail := p.send(ctx, p.codec.AppendControl(nil, req), &w)
+	outcome, detail := p.send(ctx, codec, codec.AppendControl(nil, req), &w)
 	a := &upstream.Answer{Last: true, Outcome: outcome, Detail: detail}
 	switch {
-	case req.Raw != nil && w.status != 0 && w.detail == "":
+	case req.Raw != nil && w.there():
 		a.Raw = strconv.AppendInt([]byte(`{"status":`), int64(w.status), 10)
 		a.Raw = append(rawjson.AppendString(append(a.Raw, `,"body":`...), starred(string(w.body), p.secret)), '}')
 	case outcome == upstream.OK && req.Raw == nil:
@@ -120,7 +128,10 @@ func (p *serverPool) ask(ctx context.Context, req *upstream.Request) *upstream.A
 	return a
 }
 
-var errNoSubscriptions = errors.New("a Logux server cannot be asked for a subscription")
+var (
+	errNoSubscriptions = errors.New("a Logux server cannot be asked for a subscription")
+	errVersion         = errors.New("there is no such version of the Logux back-end protocol")
+)
 
 func controlRefusal(err error) upstream.Outcome {
 	if errors.Is(err, logux.ErrType) || errors.Is(err, errNoSubscriptions) {
@@ -130,15 +141,15 @@ func controlRefusal(err error) upstream.Outcome {
 }
 
 // send puts commands, which come with commas between them, when their turn has come.
-func (p *serverPool) send(ctx context.Context, commands []byte, w *whole) (upstream.Outcome, string) {
+func (p *serverPool) send(ctx context.Context, codec *logux.Codec, commands []byte, w *whole) (upstream.Outcome, string) {
 	if err := p.enter(ctx); err != nil {
 		w.Fail(upstream.Unavailable, err.Error())
 		return upstream.Unavailable, w.detail
 	}
 	defer p.gate.leave()
 	began := time.Now()
-	body := append(p.codec.Begin(make([]byte, 0, len(commands)+256)), commands...)
-	p.calls.post(ctx, "", p.codec.End(body), w)
+	body := append(codec.Begin(make([]byte, 0, len(commands)+256)), commands...)
+	p.calls.post(ctx, "", codec.End(body), w)
 	outcome, detail := judge(w)
 	detail = starred(detail, p.secret)
 	p.ended(outcome, detail, began)
@@ -173,5 +184,5 @@ func (p *serverPool) Mirror(channels []string, typ string, payload []byte) {
 		p.mirror.lose(1, err.Error())
 		return
 	}
-	p.mirror.add(p.codec.AppendMessage(nil, channels, typ, payload))
+	p.mirror.add(p.codecs[0].AppendMessage(nil, channels, typ, payload))
 }

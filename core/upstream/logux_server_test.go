@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -101,6 +103,30 @@ func TestLoguxServerRequest(t *testing.T) {
 	}
 }
 
+// A request may be of another version than the server's own: a push to who asks in that.
+func TestLoguxServerVersions(t *testing.T) {
+	t.Parallel()
+	url, bodies := control(t, nil)
+	p := serverPoolOf(t, LoguxServerConfig{URL: url, Version: 4})
+	const command = `["action",{"type":"a"},{}]`
+	for version := range 5 {
+		if a := last(ask(t, p, &upstream.Request{Raw: []byte(command), Version: version})); a.Outcome != upstream.OK {
+			t.Errorf("version %d ends %+v", version, a)
+		}
+	}
+	in4 := `{"version":4,"secret":"` + secret + `","commands":[{"command":"action","action":{"type":"a"},"meta":{}}]}`
+	want := []string{
+		in4,
+		`{"version":1,"password":"` + secret + `","secret":"` + secret + `","commands":[` + command + `]}`,
+		`{"version":2,"password":"` + secret + `","secret":"` + secret + `","commands":[` + command + `]}`,
+		`{"version":3,"secret":"` + secret + `","commands":[` + command + `]}`,
+		in4,
+	}
+	if got := bodies(); !slices.Equal(got, want) {
+		t.Errorf("it asks\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 func TestNewLoguxServerErrors(t *testing.T) {
 	t.Parallel()
 	for _, cfg := range []LoguxServerConfig{{}, {URL: "x:1"}, {URL: "http://x", Version: 5}, {URL: "http://u:" + secret + "@[::1"}} {
@@ -177,6 +203,8 @@ func TestLoguxServerNotAsked(t *testing.T) {
 		{func(r *upstream.Request) { r.Type = "logux/undo" }, upstream.UnknownType},
 		{func(r *upstream.Request) { r.Payload = []byte(`{`) }, upstream.Error},
 		{func(r *upstream.Request) { r.Raw = []byte(`["auth","38","t","i"]`) }, upstream.Error},
+		{func(r *upstream.Request) { r.Version = 5 }, upstream.Error},
+		{func(r *upstream.Request) { r.Version = -1 }, upstream.Error},
 	}
 	for _, test := range tests {
 		req := question()
@@ -243,10 +271,79 @@ func TestLoguxServerBusy(t *testing.T) {
 	})
 	fails(t, serverPoolOf(t, LoguxServerConfig{URL: url, Timeout: 2900 * time.Millisecond}), upstream.Unavailable, "Too many wrong secret attempts")
 	asked.Store(0)
+	raw := &upstream.Request{Raw: []byte(`["action",{"type":"a"},{}]`)}
+	a := last(ask(t, serverPoolOf(t, LoguxServerConfig{URL: url, Timeout: 100 * time.Millisecond}), raw))
+	if a.Outcome != upstream.Unavailable || string(a.Raw) != `{"status":429,"body":"Too many wrong secret attempts"}` {
+		t.Errorf("a server that stays busy is handed on as %v %s", a.Outcome, a.Raw)
+	}
+	asked.Store(0)
 	begin := time.Now()
 	works(t, serverPoolOf(t, LoguxServerConfig{URL: url, Timeout: 10 * time.Second}))
 	if took := time.Since(begin); took < 3*time.Second || asked.Load() != 2 {
 		t.Errorf("it is asked %d times within %v, want twice, three seconds apart", asked.Load(), took)
+	}
+}
+
+// TestStatement44: a refusal is not tried again, and a server that cannot be connected to is until the time
+// is up, what waits for it in order. That a busy one is after three seconds is TestLoguxServerBusy's.
+func TestStatement44(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	url, bodies := control(t, func(w http.ResponseWriter, _ string) {
+		if asked.Add(1) == 1 {
+			http.Error(w, "Wrong secret", http.StatusForbidden)
+		}
+	})
+	p := serverPoolOf(t, LoguxServerConfig{URL: url})
+	raw := func(typ string) *upstream.Request {
+		return &upstream.Request{Raw: []byte(`["action",{"type":"` + typ + `"},{}]`)}
+	}
+	if a := last(ask(t, p, raw("refused"))); a.Outcome != upstream.Error || len(bodies()) != 1 {
+		t.Errorf("a refusal ends %+v after %d requests", a, len(bodies()))
+	}
+
+	s := httptest.NewServer(http.NotFoundHandler())
+	address := s.Listener.Addr().String()
+	s.Close()
+	p = serverPoolOf(t, LoguxServerConfig{URL: "http://" + address, Timeout: time.Minute})
+	gate := p.(*serverPool).gate //nolint:forcetypeassert // it is one
+	var wg sync.WaitGroup
+	for i := range 5 {
+		wg.Go(func() {
+			if a := last(ask(t, p, raw(strconv.Itoa(i)))); a.Outcome != upstream.OK {
+				t.Errorf("%d ends %+v", i, a)
+			}
+		})
+		poll(t, "it is in its place", func() bool {
+			gate.mu.Lock()
+			defer gate.mu.Unlock()
+			return gate.waiting.Len() == i && gate.free == 0
+		})
+	}
+	got := make(chan string, 10)
+	again := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got <- string(body)
+	}))
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = again.Listener.Close()
+	again.Listener = ln
+	again.Start()
+	defer again.Close()
+	wg.Wait()
+	close(got)
+	i := 0
+	for body := range got {
+		if want := `"type":"` + strconv.Itoa(i) + `"`; !strings.Contains(body, want) {
+			t.Errorf("request %d is %s, want %s", i, body, want)
+		}
+		i++
+	}
+	if i != 5 {
+		t.Errorf("%d requests came, want 5", i)
 	}
 }
 

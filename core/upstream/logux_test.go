@@ -233,6 +233,17 @@ func TestLoguxManyAnswers(t *testing.T) {
 	if list = ask(t, p, req); len(list) != many+2 || last(list).Outcome != upstream.OK {
 		t.Errorf("there are %d raw answers, then %v", len(list), last(list).Outcome)
 	}
+	req.Together = true
+	list = ask(t, p, req)
+	elements := 0
+	for _, a := range list {
+		if len(a.Raw) > 0 {
+			elements += strings.Count(string(a.Raw), "],[") + 1
+		}
+	}
+	if elements != many+2 || len(list) > many/4 || last(list).Outcome != upstream.OK {
+		t.Errorf("together there are %d elements in %d answers, then %v", elements, len(list), last(list).Outcome)
+	}
 }
 
 func TestLoguxManyAtOnce(t *testing.T) {

@@ -56,7 +56,7 @@ func (m *mirror) send() {
 		if count == 0 {
 			return
 		}
-		if outcome, detail := m.pool.send(context.Background(), body, &whole{}); outcome != upstream.OK {
+		if outcome, detail := m.pool.send(context.Background(), m.pool.codecs[0], body, &whole{}); outcome != upstream.OK {
 			m.lose(count, detail)
 		}
 	}

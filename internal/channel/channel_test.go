@@ -52,13 +52,36 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestCheckOwn(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]error{
+		"news": nil, "$": nil, "$user/38": nil, "$$": nil, "$日本": nil, "$" + strings.Repeat("x", 254): nil,
+		"":                             channel.ErrEmpty,
+		"$" + strings.Repeat("x", 255): channel.ErrTooLong,
+		"$a b":                         channel.ErrSpace,
+		"$\n":                          channel.ErrSpace,
+		"$a\x00":                       channel.ErrControl,
+		"$\xff":                        channel.ErrEncoding,
+		"a b":                          channel.ErrSpace,
+		strings.Repeat("x", 256):       channel.ErrTooLong,
+	} {
+		if got := channel.CheckOwn(name); !errors.Is(got, want) {
+			t.Errorf("CheckOwn(%q) = %v, want %v", name, got, want)
+		}
+	}
+}
+
 func FuzzCheck(f *testing.F) {
 	for _, s := range []string{"", "a", "$a", "a b", "\x00", "\xff", "é", strings.Repeat("a", 256)} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		bad := name == "" || len(name) > channel.MaxLength || name[0] == '$' || !utf8.ValidString(name) ||
+		bad := name == "" || len(name) > channel.MaxLength || !utf8.ValidString(name) ||
 			strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Z, r) })
+		if err := channel.CheckOwn(name); (err != nil) != bad {
+			t.Errorf("CheckOwn(%q) = %v, want refused: %v", name, err, bad)
+		}
+		bad = bad || name[0] == '$'
 		if err := channel.Check(name); (err != nil) != bad {
 			t.Errorf("Check(%q) = %v, want refused: %v", name, err, bad)
 		}

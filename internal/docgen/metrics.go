@@ -21,7 +21,8 @@ Prometheus reads, beside what every Go program has (` + "`go_…`" + `, ` + "`pr
 bridge.hcl and of lists in the code: never a session, a user or a channel. A series is there once it has
 something to count. What one session does is seen in another way: [operations](operations.md).
 
-The table is made from what Bridge registers, by ` + "`make gen`" + `.
+The table is made from what Bridge registers, by ` + "`make gen`" + `. Plugins may have more: those of
+[mesh](../plugins/mesh/README.md#metrics) stand there.
 
 | name | labels | unit | meaning |
 | --- | --- | --- | --- |

@@ -3,13 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"strings"
 
+	"github.com/protocol-bridge/bridge/plugins/chat"
 	"github.com/protocol-bridge/bridge/plugins/ctproto"
+	"github.com/protocol-bridge/bridge/plugins/logux"
+	"github.com/protocol-bridge/bridge/plugins/mesh"
 	pluginv1 "github.com/protocol-bridge/bridge/proto/bridge/plugin/v1"
 	"github.com/protocol-bridge/bridge/sdk"
+	"github.com/protocol-bridge/bridge/sdk/spec"
 )
 
 // servers are what the built-in plugins describe themselves with, in the order of plugins.Builtin.
@@ -17,7 +19,10 @@ var servers = []struct {
 	name string
 	make func() (*sdk.Server, error)
 }{
+	{"chat", func() (*sdk.Server, error) { return sdk.NewServer(chat.New()) }},
 	{"ctproto", func() (*sdk.Server, error) { return sdk.NewServer(ctproto.New()) }},
+	{"logux", func() (*sdk.Server, error) { return sdk.NewServer(logux.New()) }},
+	{"mesh", func() (*sdk.Server, error) { return sdk.NewServer(mesh.New()) }},
 }
 
 func writePlugins(w *bytes.Buffer) error {
@@ -67,55 +72,5 @@ func fieldTable(w *bytes.Buffer, title string, fields []*pluginv1.Field) {
 	if len(fields) == 0 {
 		return
 	}
-	w.WriteString("\n" + title + "\n\n")
-	rows := make([]row, 0, len(fields))
-	for _, f := range fields {
-		r := row{name: f.GetName(), typ: typeText(f), fallback: defaultText(f), doc: f.GetDoc()}
-		if f.GetRequired() {
-			r.fallback = "required"
-		}
-		rows = append(rows, r)
-	}
-	table(w, rows)
-}
-
-// typeText names a type in the words of the core's own tables.
-func typeText(f *pluginv1.Field) string {
-	if one := f.GetOneOf(); len(one) > 0 {
-		return `"` + strings.Join(one, `" or "`) + `"`
-	}
-	list := f.GetType() == pluginv1.FieldType_FIELD_TYPE_STRING_LIST
-	switch {
-	case f.GetSecret() && list:
-		return "secret, or several"
-	case f.GetSecret():
-		return "secret"
-	}
-	return map[pluginv1.FieldType]string{
-		pluginv1.FieldType_FIELD_TYPE_UNSPECIFIED: "text",
-		pluginv1.FieldType_FIELD_TYPE_STRING:      "text",
-		pluginv1.FieldType_FIELD_TYPE_BOOL:        "true or false",
-		pluginv1.FieldType_FIELD_TYPE_INT:         "whole number",
-		pluginv1.FieldType_FIELD_TYPE_NUMBER:      "number",
-		pluginv1.FieldType_FIELD_TYPE_DURATION:    "duration",
-		pluginv1.FieldType_FIELD_TYPE_SIZE:        "size",
-		pluginv1.FieldType_FIELD_TYPE_STRING_LIST: "list of texts",
-		pluginv1.FieldType_FIELD_TYPE_STRING_MAP:  "table of texts",
-		pluginv1.FieldType_FIELD_TYPE_EXPRESSION:  "expression",
-	}[f.GetType()]
-}
-
-// defaultText is the default as it would be written in bridge.hcl.
-func defaultText(f *pluginv1.Field) string {
-	raw := f.GetDefaultJson()
-	if raw == "" || raw == "null" {
-		return "none"
-	}
-	if f.GetType() == pluginv1.FieldType_FIELD_TYPE_EXPRESSION {
-		var source string
-		if json.Unmarshal([]byte(raw), &source) == nil {
-			raw = source
-		}
-	}
-	return "`" + raw + "`"
+	w.WriteString("\n" + title + "\n\n" + spec.Table(fields))
 }

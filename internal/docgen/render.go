@@ -50,19 +50,8 @@ func writeBlock(w *bytes.Buffer, b *config.BlockSpec, level int) {
 		writeBlock(w, k, level+1)
 	}
 	for _, inner := range b.Blocks {
-		if b.Later(inner.Type) {
-			inner = notYet(inner)
-		}
 		writeBlock(w, inner, level+1)
 	}
-}
-
-const unserved = " Not supported by this version yet."
-
-func notYet(b *config.BlockSpec) *config.BlockSpec {
-	later := *b
-	later.Doc += unserved
-	return &later
 }
 
 // row is one line of a table of attributes.
@@ -74,9 +63,6 @@ func attrTable(w *bytes.Buffer, b *config.BlockSpec) {
 		r := row{name: a.Name, typ: a.Type, fallback: asCode(a.Default), doc: a.Doc}
 		if a.Required {
 			r.fallback = "required"
-		}
-		if b.Later(a.Name) {
-			r.doc += "." + unserved
 		}
 		rows = append(rows, r)
 	}

@@ -15,7 +15,9 @@ type Limiter struct {
 // Allow says whether to log at that time, and how many events were kept quiet before.
 func (l *Limiter) Allow(now time.Time) (dropped int64, ok bool) {
 	last := l.last.Load()
-	if now.UnixNano()-last < int64(time.Second) || !l.last.CompareAndSwap(last, now.UnixNano()) {
+	// Less than nothing has passed where the clock went back: it may be an hour until then again.
+	since := time.Duration(now.UnixNano() - last)
+	if since >= 0 && since < time.Second || !l.last.CompareAndSwap(last, now.UnixNano()) {
 		l.dropped.Add(1)
 		return 0, false
 	}

@@ -21,6 +21,10 @@ func TestLimiter(t *testing.T) {
 		{time.Second, true, 2},
 		{1999 * time.Millisecond, false, 0},
 		{time.Hour, true, 1},
+		{time.Hour + time.Millisecond, false, 0},
+		{0, true, 1}, // the clock went back
+		{time.Millisecond, false, 0},
+		{time.Second, true, 1},
 	} {
 		if dropped, ok := l.Allow(start.Add(step.after)); ok != step.ok || dropped != step.dropped {
 			t.Errorf("after %s: %v, %d dropped, want %v, %d", step.after, ok, dropped, step.ok, step.dropped)

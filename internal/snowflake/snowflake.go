@@ -20,10 +20,10 @@ const (
 
 // Generator makes the ids of one node. It is safe for concurrent use.
 type Generator struct {
-	node uint64
-	now  func() int64
+	now func() int64
 
-	mu   sync.Mutex
+	mu   sync.Mutex // guards what follows
+	node uint64
 	last uint64 // time and sequence of the newest id: ms<<12 | seq
 }
 
@@ -45,9 +45,34 @@ func (g *Generator) Next() uint64 {
 	tick := uint64(max(g.now()-Epoch, 0)) << seqBits
 	g.mu.Lock()
 	g.last = max(g.last+1, tick)
-	last := g.last
+	last, node := g.last, g.node
 	g.mu.Unlock()
-	return (last>>seqBits)<<(nodeBits+seqBits) | g.node<<seqBits | last&seqMask
+	return (last>>seqBits)<<(nodeBits+seqBits) | node<<seqBits | last&seqMask
+}
+
+// SetNode has all ids to come be of another node number, from 0 to [MaxNode].
+func (g *Generator) SetNode(node uint16) {
+	if node > MaxNode {
+		panic("snowflake: node number above 1023")
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.node = uint64(node)
+}
+
+// Newest is when the newest id was made, or borrowed from, in ms since 1970.
+func (g *Generator) Newest() int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return int64(g.last>>seqBits) + Epoch
+}
+
+// Pass has all ids to come be above those that were made up to a time, in ms since 1970, as by another
+// generator of this node.
+func (g *Generator) Pass(ms int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.last = max(g.last, uint64(max(ms-Epoch, 0))<<seqBits|seqMask)
 }
 
 // Node returns the number of the node that made the id.

@@ -26,6 +26,30 @@ func TestIDs(t *testing.T) {
 	}
 }
 
+func TestPass(t *testing.T) {
+	now := int64(1700000000000)
+	clock := func() int64 { return now }
+	before := New(7, clock)
+	var last uint64
+	for range 5000 { // more than its millisecond has
+		last = before.Next()
+	}
+	if before.Newest() != now+1 {
+		t.Errorf("newest of %d, want %d", before.Newest(), now+1)
+	}
+	now -= 1000
+	after := New(7, clock)
+	after.Pass(before.Newest())
+	if id := after.Next(); id <= last || Time(id) != before.Newest()+1 {
+		t.Errorf("%d of %d after %d", id, Time(id), last)
+	}
+	after.Pass(0)
+	now += 5000
+	if id := after.Next(); Time(id) != now {
+		t.Errorf("an id of %d, want %d", Time(id), now)
+	}
+}
+
 func TestConcurrent(t *testing.T) {
 	g := New(MaxNode, nil)
 	var mu sync.Mutex

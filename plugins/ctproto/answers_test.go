@@ -91,7 +91,7 @@ func TestDeliveriesAnswered(t *testing.T) {
 }
 
 func TestNotifyClosed(t *testing.T) {
-	const told = `call closed order=messages/8 ask`
+	const told = `call closed order=messages/8 closed`
 	notify := func(t *testing.T, authorize bool) *plugintest.Bench {
 		t.Helper()
 		b := plugintest.NewBench(t, New(), plugintest.Config{Routes: []*pluginv1.RouteConfig{

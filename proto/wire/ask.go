@@ -26,6 +26,10 @@ func sizeCold(m proto.Message, opt proto.MarshalOptions) int {
 		if isPlain(m) {
 			return sizeAnswer(m)
 		}
+	case *pluginv1.Publish:
+		if isPlainPublish(m) {
+			return sizePublish(m)
+		}
 	}
 	return opt.Size(m)
 }
@@ -41,6 +45,10 @@ func appendCold(b []byte, m proto.Message) ([]byte, error) {
 		if isPlain(m) {
 			return appendAnswer(b, m), nil
 		}
+	case *pluginv1.Publish:
+		if isPlainPublish(m) {
+			return appendPublish(b, m), nil
+		}
 	}
 	return sizedBefore.MarshalAppend(b, m)
 }
@@ -53,6 +61,8 @@ func unmarshalCold(b []byte, m proto.Message) error {
 		plain = decodeCall(bytes.Clone(b), m)
 	case *pluginv1.Answer:
 		plain = decodeAnswer(bytes.Clone(b), m)
+	case *pluginv1.Publish:
+		plain = decodePublish(bytes.Clone(b), m)
 	}
 	if plain {
 		return nil
@@ -67,7 +77,7 @@ func plainAsk(c *pluginv1.Call) *pluginv1.Ask {
 		return nil
 	}
 	a := t.Ask
-	if !isText(c.GetTag(), c.GetOrder(), a.GetType(), a.GetMessageId(), a.GetChannel(), a.GetPurpose()) {
+	if !isText(c.GetTag(), c.GetOrder(), a.GetType(), a.GetMessageId(), a.GetChannel(), a.GetPurpose(), a.GetUserId()) {
 		return nil
 	}
 	return a
@@ -90,7 +100,9 @@ func sizeCall(c *pluginv1.Call, a *pluginv1.Ask) int {
 
 func sizeAsk(a *pluginv1.Ask) int {
 	return sizeBytes(1, len(a.GetType())) + sizeBytes(2, len(a.GetPayload())) + sizeBytes(3, len(a.GetMessageId())) +
-		sizeBytes(4, len(a.GetChannel())) + sizeBytes(5, len(a.GetPurpose())) + sizeBytes(6, len(a.GetRaw()))
+		sizeBytes(4, len(a.GetChannel())) + sizeBytes(5, len(a.GetPurpose())) + sizeBytes(6, len(a.GetRaw())) +
+		sizeBool(7, a.GetPush()) + sizeBool(8, a.GetTogether()) + sizeVarint(9, uint64(a.GetVersion())) +
+		sizeBytes(10, len(a.GetUserId()))
 }
 
 func appendCall(b []byte, c *pluginv1.Call, a *pluginv1.Ask) []byte {
@@ -103,7 +115,11 @@ func appendCall(b []byte, c *pluginv1.Call, a *pluginv1.Ask) []byte {
 	b = appendBytes(b, 3, a.GetMessageId())
 	b = appendBytes(b, 4, a.GetChannel())
 	b = appendBytes(b, 5, a.GetPurpose())
-	return appendBytes(b, 6, a.GetRaw())
+	b = appendBytes(b, 6, a.GetRaw())
+	b = appendBool(b, 7, a.GetPush())
+	b = appendBool(b, 8, a.GetTogether())
+	b = appendVarint(b, 9, uint64(a.GetVersion()))
+	return appendBytes(b, 10, a.GetUserId())
 }
 
 // decodeCall decodes a plain call, whose fields point into b; false means that it is not plain.
@@ -127,9 +143,13 @@ func decodeCall(b []byte, c *pluginv1.Call) bool {
 			c.Order = alias(v.bytes)
 		case v.num == 4 && !asked:
 			asked = true
-			t := &pluginv1.Call_Ask{Ask: new(pluginv1.Ask)}
-			c.Target = t
-			if !decodeAsk(v.bytes, t.Ask) {
+			parts := new(struct {
+				target pluginv1.Call_Ask
+				ask    pluginv1.Ask
+			}) // in one allocation
+			parts.target.Ask = &parts.ask
+			c.Target = &parts.target
+			if !decodeAsk(v.bytes, &parts.ask) {
 				return false
 			}
 		default:
@@ -143,41 +163,72 @@ func decodeAsk(b []byte, a *pluginv1.Ask) bool {
 	var v value
 	for len(b) > 0 {
 		rest, err := v.next(b)
-		if err != nil || v.typ != protowire.BytesType {
+		if err != nil {
 			return false
 		}
 		b = rest
-		switch v.num {
-		case 1:
-			a.Type = alias(v.bytes)
-		case 2:
-			a.Payload = v.bytes
-		case 3:
-			a.MessageId = alias(v.bytes)
-		case 4:
-			a.Channel = alias(v.bytes)
-		case 5:
-			a.Purpose = alias(v.bytes)
-		case 6:
-			a.Raw = v.bytes
-		default:
+		known := false
+		switch v.typ {
+		case protowire.VarintType:
+			known = setAskNumber(a, &v)
+		case protowire.BytesType:
+			known = setAskBytes(a, &v)
+		}
+		if !known {
 			return false
 		}
 	}
-	return isText(a.GetType(), a.GetMessageId(), a.GetChannel(), a.GetPurpose())
+	return isText(a.GetType(), a.GetMessageId(), a.GetChannel(), a.GetPurpose(), a.GetUserId())
 }
 
-// isPlain says that an answer has no messages inside, and text that protobuf would take.
+func setAskNumber(a *pluginv1.Ask, v *value) (known bool) {
+	switch v.num {
+	case 7:
+		a.Push = v.n != 0
+	case 8:
+		a.Together = v.n != 0
+	case 9:
+		a.Version = uint32(v.n)
+	default:
+		return false
+	}
+	return true
+}
+
+func setAskBytes(a *pluginv1.Ask, v *value) (known bool) {
+	switch v.num {
+	case 1:
+		a.Type = alias(v.bytes)
+	case 2:
+		a.Payload = v.bytes
+	case 3:
+		a.MessageId = alias(v.bytes)
+	case 4:
+		a.Channel = alias(v.bytes)
+	case 5:
+		a.Purpose = alias(v.bytes)
+	case 6:
+		a.Raw = v.bytes
+	case 10:
+		a.UserId = alias(v.bytes)
+	default:
+		return false
+	}
+	return true
+}
+
+// isPlain says that an answer has no messages inside and nothing rare, and text that protobuf would take.
 func isPlain(a *pluginv1.Answer) bool {
-	return len(a.GetItems())+len(a.GetChannels())+len(a.GetJoin())+len(a.GetLeave()) == 0 && a.GetIdentity() == nil &&
-		isText(a.GetTag(), a.GetReason(), a.GetSupported())
+	return len(a.GetItems())+len(a.GetChannels())+len(a.GetJoin())+len(a.GetLeave())+len(a.GetNodes()) == 0 && a.GetIdentity() == nil && a.GetFailed() == 0 &&
+		isText(a.GetTag(), a.GetReason(), a.GetSupported(), a.GetSubprotocol())
 }
 
 func sizeAnswer(a *pluginv1.Answer) int {
 	return sizeBytes(1, len(a.GetTag())) + sizeBool(2, a.GetLast()) + sizeVarint(3, uint64(a.GetOutcome())) +
 		sizeBytes(4, len(a.GetReason())) + sizeBytes(5, len(a.GetPayload())) + sizeBool(6, a.GetHasPayload()) +
 		sizeVarint(10, a.GetCount()) + sizeBytes(11, len(a.GetRaw())) + sizeVarint(12, a.GetCallSeq()) +
-		sizeVarint(13, uint64(a.GetCallIndex())) + sizeBytes(14, len(a.GetSupported()))
+		sizeVarint(13, uint64(a.GetCallIndex())) + sizeBytes(14, len(a.GetSupported())) +
+		sizeBytes(17, len(a.GetSubprotocol())) + sizeBool(18, a.GetOnBehalf())
 }
 
 func appendAnswer(b []byte, a *pluginv1.Answer) []byte {
@@ -191,7 +242,9 @@ func appendAnswer(b []byte, a *pluginv1.Answer) []byte {
 	b = appendBytes(b, 11, a.GetRaw())
 	b = appendVarint(b, 12, a.GetCallSeq())
 	b = appendVarint(b, 13, uint64(a.GetCallIndex()))
-	return appendBytes(b, 14, a.GetSupported())
+	b = appendBytes(b, 14, a.GetSupported())
+	b = appendBytes(b, 17, a.GetSubprotocol())
+	return appendBool(b, 18, a.GetOnBehalf())
 }
 
 // decodeAnswer decodes a plain answer, whose fields point into b; false means that it is not plain.
@@ -214,7 +267,7 @@ func decodeAnswer(b []byte, a *pluginv1.Answer) bool {
 			return false
 		}
 	}
-	return isText(a.GetTag(), a.GetReason(), a.GetSupported())
+	return isText(a.GetTag(), a.GetReason(), a.GetSupported(), a.GetSubprotocol())
 }
 
 func setAnswerNumber(a *pluginv1.Answer, v *value) (known bool) {
@@ -231,6 +284,8 @@ func setAnswerNumber(a *pluginv1.Answer, v *value) (known bool) {
 		a.CallSeq = v.n
 	case 13:
 		a.CallIndex = uint32(v.n)
+	case 18:
+		a.OnBehalf = v.n != 0
 	default:
 		return false
 	}
@@ -249,6 +304,8 @@ func setAnswerBytes(a *pluginv1.Answer, v *value) (known bool) {
 		a.Raw = v.bytes
 	case 14:
 		a.Supported = alias(v.bytes)
+	case 17:
+		a.Subprotocol = alias(v.bytes)
 	default:
 		return false
 	}

@@ -23,13 +23,15 @@ func events() map[string]struct {
 } {
 	snapshot := &pluginv1.Snapshot{
 		ActorKind: pluginv1.ActorKind_ACTOR_KIND_SESSION, Route: "r",
-		Session:  &pluginv1.SessionInfo{Path: "/x", Headers: []*pluginv1.Entry{{Key: "host", Value: []byte("h")}}},
+		Session:  &pluginv1.SessionInfo{Path: "/x", Local: true, Headers: []*pluginv1.Entry{{Key: "host", Value: []byte("h")}}},
 		Identity: &pluginv1.Identity{Realm: "static.dev", UserId: "38", Claims: []byte(`{"a":1}`)},
 		State:    []*pluginv1.Entry{{Key: "$", Value: []byte{0, 255}}},
 	}
 	var (
 		answer   = &pluginv1.Answer{Tag: "t", Last: true, Outcome: pluginv1.Outcome_OUTCOME_OK, Payload: []byte("1"), HasPayload: true}
+		vouched  = &pluginv1.Answer{Tag: "t", Last: true, Identity: &pluginv1.Identity{UserId: "38"}, Subprotocol: "1.2.0", OnBehalf: true}
 		closed   = &pluginv1.Closed{Code: 1006, Reason: "lost", ByClient: true}
+		spoken   = &pluginv1.Answer{Raw: []byte("[1],[2]"), Subprotocol: "1.2.0", OnBehalf: true}
 		opened   = &pluginv1.Opened{Snapshot: snapshot}
 		resumed  = &pluginv1.Resumed{Snapshot: snapshot}
 		message  = &pluginv1.Message{Channels: []string{"a", "b"}, Content: &pluginv1.Content{Type: "t", Payload: []byte("{}"), Time: 5}}
@@ -48,6 +50,8 @@ func events() map[string]struct {
 		"long frame":   {wire.Event{Kind: wire.Frame, Data: bytes.Repeat([]byte("x"), 70000)}, &pluginv1.Event{Kind: &pluginv1.Event_Frame{Frame: &pluginv1.Frame{Data: bytes.Repeat([]byte("x"), 70000)}}}},
 		"timer":        {wire.Event{Kind: wire.Timer, Name: "idle"}, &pluginv1.Event{Kind: &pluginv1.Event_Timer{Timer: &pluginv1.Timer{Name: "idle"}}}},
 		"answer":       {wire.Event{Kind: wire.Answer, Cold: answer}, &pluginv1.Event{Kind: &pluginv1.Event_Answer{Answer: answer}}},
+		"vouched":      {wire.Event{Kind: wire.Answer, Cold: vouched}, &pluginv1.Event{Kind: &pluginv1.Event_Answer{Answer: vouched}}},
+		"spoken":       {wire.Event{Kind: wire.Answer, Cold: spoken}, &pluginv1.Event{Kind: &pluginv1.Event_Answer{Answer: spoken}}},
 		"closed":       {wire.Event{Kind: wire.Closed, Cold: closed}, &pluginv1.Event{Kind: &pluginv1.Event_Closed{Closed: closed}}},
 		"opened":       {wire.Event{Kind: wire.Opened, Cold: opened}, &pluginv1.Event{Kind: &pluginv1.Event_Opened{Opened: opened}}},
 		"resumed":      {wire.Event{Kind: wire.Resumed, Cold: resumed}, &pluginv1.Event{Kind: &pluginv1.Event_Resumed{Resumed: resumed}}},
@@ -57,6 +61,8 @@ func events() map[string]struct {
 		"eof":          {wire.Event{Kind: wire.Eof}, &pluginv1.Event{Kind: &pluginv1.Event_Eof{Eof: &pluginv1.Eof{}}}},
 		"bound":        {wire.Event{Kind: wire.Bound, Cold: bound}, &pluginv1.Event{Kind: &pluginv1.Event_Bound{Bound: bound}}},
 		"delivery":     {wire.Event{Kind: wire.Delivery, Cold: delivery}, &pluginv1.Event{Kind: &pluginv1.Event_Delivery{Delivery: delivery}}},
+		"told":         {wire.Event{Kind: wire.Told, Data: []byte{0, 255}}, &pluginv1.Event{Kind: &pluginv1.Event_Told{Told: &pluginv1.Told{Data: []byte{0, 255}}}}},
+		"empty told":   {wire.Event{Kind: wire.Told}, &pluginv1.Event{Kind: &pluginv1.Event_Told{Told: &pluginv1.Told{}}}},
 		"empty answer": {wire.Event{Kind: wire.Answer, Cold: &pluginv1.Answer{}}, &pluginv1.Event{Kind: &pluginv1.Event_Answer{Answer: &pluginv1.Answer{}}}},
 	}
 	for name, p := range list {
@@ -75,17 +81,32 @@ func commands() map[string]struct {
 	pb   *pluginv1.Command
 } {
 	var (
-		call    = &pluginv1.Call{Tag: "t", Order: "o", Parallel: 8, Target: &pluginv1.Call_Ask{Ask: &pluginv1.Ask{Type: "x", Payload: []byte("{}")}}}
+		call  = &pluginv1.Call{Tag: "t", Order: "o", Parallel: 8, Target: &pluginv1.Call_Ask{Ask: &pluginv1.Ask{Type: "x", Payload: []byte("{}")}}}
+		push  = &pluginv1.Call{Target: &pluginv1.Call_Ask{Ask: &pluginv1.Ask{Raw: []byte("[]"), Push: true, Together: true}}}
+		vouch = &pluginv1.Call{Tag: "t", Target: &pluginv1.Call_Authenticate{Authenticate: &pluginv1.Authenticate{
+			OnBehalf: true, Cookies: []*pluginv1.Entry{{Key: "k", Value: []byte("v")}},
+		}}}
 		publish = &pluginv1.Publish{
-			Channels: []string{"c"}, Except: []uint64{1, 1 << 40}, Content: &pluginv1.Content{Type: "t"},
+			Channels: []string{"c"}, Except: []uint64{1, 1 << 40}, ExceptChannels: []string{"$x"}, Content: &pluginv1.Content{Type: "t"},
 			Variants: []*pluginv1.Variant{{Data: []byte("d"), Slots: []*pluginv1.Slot{{At: 1, RandomId: 10}, {At: 1, Number: -4, Minus: "n"}}}},
 		}
+		plain = &pluginv1.Publish{
+			Channels: []string{"c", ""}, ExceptChannels: []string{"$x"}, OrderKey: "k", OrderNumber: 1 << 60, Always: true,
+			Content: &pluginv1.Content{Type: "t", Payload: []byte("{}"), AuthorRealm: "r", AuthorId: "38", Time: 1789000000000, Id: "7", Origin: "o"},
+			Variants: []*pluginv1.Variant{
+				{Data: bytes.Repeat([]byte("d"), 300), Slots: []*pluginv1.Slot{{At: 1, RandomId: 10}, {At: 1, Number: -4, Minus: "n"}, {}}},
+				{Name: "v", Binary: true},
+				{},
+			},
+			Then: []*pluginv1.Frames{{Variants: []*pluginv1.Variant{{Data: []byte("e")}, {}}}, {}},
+		}
+		silent  = &pluginv1.Publish{Content: &pluginv1.Content{}}
 		encode  = &pluginv1.Encode{Variants: []*pluginv1.Variant{{Name: "v", Data: []byte("x"), Binary: true}}}
 		respond = &pluginv1.Respond{Status: 201, Headers: []*pluginv1.Entry{{Key: "k", Value: []byte("v")}}, Body: []byte("b"), Last: true}
 		claim   = &pluginv1.Claim{Tag: "t", Name: "n", TakeOver: true, CloseCode: 4000, CloseReason: "r"}
 		tune    = &pluginv1.Tune{Variant: "v", Variables: []*pluginv1.Variable{{Name: "n", Value: -1}}}
 		framing = &pluginv1.Framing{Raw: true, RawBytes: 9}
-		push    = &pluginv1.Push{Tag: "t", Topic: "p", Data: []byte("d")}
+		queued  = &pluginv1.Push{Tag: "t", Topic: "p", Data: []byte("d")}
 		consume = &pluginv1.Consume{Topic: "p", Window: 3}
 	)
 	type pair = struct {
@@ -95,15 +116,21 @@ func commands() map[string]struct {
 	return map[string]pair{
 		"send":           {wire.Command{Kind: wire.Send, Data: []byte("data"), Number: 7}, &pluginv1.Command{Kind: &pluginv1.Command_Send{Send: &pluginv1.Send{Data: []byte("data"), Settles: 7}}}},
 		"binary send":    {wire.Command{Kind: wire.Send, Data: []byte{0, 255}, Binary: true}, &pluginv1.Command{Kind: &pluginv1.Command_Send{Send: &pluginv1.Send{Data: []byte{0, 255}, Binary: true}}}},
+		"send, marking":  {wire.Command{Kind: wire.Send, Data: []byte("d"), Key: "room", Mark: 1<<64 - 1}, &pluginv1.Command{Kind: &pluginv1.Command_Send{Send: &pluginv1.Send{Data: []byte("d"), WatermarkKey: "room", WatermarkNumber: 1<<64 - 1}}}},
+		"late send":      {wire.Command{Kind: wire.Send, Data: []byte("d"), Late: true}, &pluginv1.Command{Kind: &pluginv1.Command_Send{Send: &pluginv1.Send{Data: []byte("d"), Late: true}}}},
 		"empty send":     {wire.Command{Kind: wire.Send}, &pluginv1.Command{Kind: &pluginv1.Command_Send{Send: &pluginv1.Send{}}}},
 		"put state":      {wire.Command{Kind: wire.PutState, Key: "k", Data: []byte("v")}, &pluginv1.Command{Kind: &pluginv1.Command_PutState{PutState: &pluginv1.PutState{Key: "k", Value: []byte("v")}}}},
 		"call":           {wire.Command{Kind: wire.Call, Cold: call}, &pluginv1.Command{Kind: &pluginv1.Command_Call{Call: call}}},
+		"push call":      {wire.Command{Kind: wire.Call, Cold: push}, &pluginv1.Command{Kind: &pluginv1.Command_Call{Call: push}}},
+		"vouch call":     {wire.Command{Kind: wire.Call, Cold: vouch}, &pluginv1.Command{Kind: &pluginv1.Command_Call{Call: vouch}}},
 		"set timer":      {wire.Command{Kind: wire.SetTimer, Key: "t", Number: 60000}, &pluginv1.Command{Kind: &pluginv1.Command_SetTimer{SetTimer: &pluginv1.SetTimer{Name: "t", AfterMs: 60000}}}},
 		"negative timer": {wire.Command{Kind: wire.SetTimer, Key: "t", Number: -1}, &pluginv1.Command{Kind: &pluginv1.Command_SetTimer{SetTimer: &pluginv1.SetTimer{Name: "t", AfterMs: -1}}}},
 		"close":          {wire.Command{Kind: wire.Close, Number: 1008, Key: "why"}, &pluginv1.Command{Kind: &pluginv1.Command_Close{Close: &pluginv1.Close{Code: 1008, Reason: "why"}}}},
 		"delete state":   {wire.Command{Kind: wire.DeleteState, Key: "k"}, &pluginv1.Command{Kind: &pluginv1.Command_DeleteState{DeleteState: &pluginv1.DeleteState{Key: "k"}}}},
 		"join":           {wire.Command{Kind: wire.Join, Key: "c"}, &pluginv1.Command{Kind: &pluginv1.Command_Join{Join: &pluginv1.Join{Channel: "c"}}}},
 		"leave":          {wire.Command{Kind: wire.Leave, Key: "c"}, &pluginv1.Command{Kind: &pluginv1.Command_Leave{Leave: &pluginv1.Leave{Channel: "c"}}}},
+		"plain publish":  {wire.Command{Kind: wire.Publish, Cold: plain}, &pluginv1.Command{Kind: &pluginv1.Command_Publish{Publish: plain}}},
+		"silent publish": {wire.Command{Kind: wire.Publish, Cold: silent}, &pluginv1.Command{Kind: &pluginv1.Command_Publish{Publish: silent}}},
 		"publish":        {wire.Command{Kind: wire.Publish, Cold: publish}, &pluginv1.Command{Kind: &pluginv1.Command_Publish{Publish: publish}}},
 		"encode":         {wire.Command{Kind: wire.Encode, Cold: encode}, &pluginv1.Command{Kind: &pluginv1.Command_Encode{Encode: encode}}},
 		"respond":        {wire.Command{Kind: wire.Respond, Cold: respond}, &pluginv1.Command{Kind: &pluginv1.Command_Respond{Respond: respond}}},
@@ -114,7 +141,11 @@ func commands() map[string]struct {
 		"release":        {wire.Command{Kind: wire.Release, Key: "n"}, &pluginv1.Command{Kind: &pluginv1.Command_Release{Release: &pluginv1.Release{Name: "n"}}}},
 		"tune":           {wire.Command{Kind: wire.Tune, Cold: tune}, &pluginv1.Command{Kind: &pluginv1.Command_Tune{Tune: tune}}},
 		"framing":        {wire.Command{Kind: wire.Framing, Cold: framing}, &pluginv1.Command{Kind: &pluginv1.Command_Framing{Framing: framing}}},
-		"push":           {wire.Command{Kind: wire.Push, Cold: push}, &pluginv1.Command{Kind: &pluginv1.Command_Push{Push: push}}},
+		"push":           {wire.Command{Kind: wire.Push, Cold: queued}, &pluginv1.Command{Kind: &pluginv1.Command_Push{Push: queued}}},
+		"pause":          {wire.Command{Kind: wire.Pause, Cold: &pluginv1.Pause{On: true}}, &pluginv1.Command{Kind: &pluginv1.Command_Pause{Pause: &pluginv1.Pause{On: true}}}},
+		"detach":         {wire.Command{Kind: wire.Detach, Key: "t"}, &pluginv1.Command{Kind: &pluginv1.Command_Detach{Detach: &pluginv1.Detach{Tag: "t"}}}},
+		"tell":           {wire.Command{Kind: wire.Tell, Key: "k", Data: []byte{0, 255}}, &pluginv1.Command{Kind: &pluginv1.Command_Tell{Tell: &pluginv1.Tell{Key: "k", Data: []byte{0, 255}}}}},
+		"empty tell":     {wire.Command{Kind: wire.Tell}, &pluginv1.Command{Kind: &pluginv1.Command_Tell{Tell: &pluginv1.Tell{}}}},
 		"consume":        {wire.Command{Kind: wire.Consume, Cold: consume}, &pluginv1.Command{Kind: &pluginv1.Command_Consume{Consume: consume}}},
 	}
 }

@@ -14,6 +14,8 @@ func AppendEvent(b []byte, e *Event) ([]byte, error) {
 		inner = sizeBytes(1, len(e.Data)) + sizeBool(2, e.Binary)
 	case Timer:
 		inner = sizeBytes(1, len(e.Name))
+	case Told:
+		inner = sizeBytes(1, len(e.Data))
 	default:
 		if e.Cold != nil {
 			inner = sizeCold(e.Cold, proto.MarshalOptions{})
@@ -36,6 +38,8 @@ func AppendEvent(b []byte, e *Event) ([]byte, error) {
 		b = appendBool(b, 2, e.Binary)
 	case Timer:
 		b = appendBytes(b, 1, e.Name)
+	case Told:
+		b = appendBytes(b, 1, e.Data)
 	default:
 		if e.Cold != nil {
 			return appendCold(b, e.Cold)
@@ -118,7 +122,7 @@ func decodeEventKind(b []byte, e *Event) error {
 		}
 		b = rest
 		switch {
-		case v.num == 1 && v.typ == protowire.BytesType && e.Kind == Frame:
+		case v.num == 1 && v.typ == protowire.BytesType && (e.Kind == Frame || e.Kind == Told):
 			e.Data = v.bytes
 		case v.num == 2 && v.typ == protowire.VarintType && e.Kind == Frame:
 			e.Binary = v.n != 0

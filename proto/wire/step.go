@@ -31,14 +31,15 @@ var sizedBefore = proto.MarshalOptions{UseCachedSize: true}
 func sizeInner(c *Command, coldSize proto.MarshalOptions) int {
 	switch c.Kind {
 	case Send:
-		return sizeBytes(1, len(c.Data)) + sizeBool(2, c.Binary) + sizeVarint(3, uint64(c.Number))
-	case PutState, PutContext:
+		return sizeBytes(1, len(c.Data)) + sizeBool(2, c.Binary) + sizeVarint(3, uint64(c.Number)) +
+			sizeBytes(4, len(c.Key)) + sizeVarint(5, c.Mark) + sizeBool(6, c.Late)
+	case PutState, PutContext, Tell:
 		return sizeBytes(1, len(c.Key)) + sizeBytes(2, len(c.Data))
 	case SetTimer:
 		return sizeBytes(1, len(c.Key)) + sizeVarint(2, uint64(c.Number))
 	case Close:
 		return sizeVarint(1, uint64(c.Number)) + sizeBytes(2, len(c.Key))
-	case DeleteState, Join, Leave, Bind, Cancel, Release:
+	case DeleteState, Join, Leave, Bind, Cancel, Release, Detach:
 		return sizeBytes(1, len(c.Key))
 	}
 	if c.Cold == nil {
@@ -63,7 +64,10 @@ func appendCommand(b []byte, c *Command) ([]byte, error) {
 		b = appendBytes(b, 1, c.Data)
 		b = appendBool(b, 2, c.Binary)
 		b = appendVarint(b, 3, uint64(c.Number))
-	case PutState, PutContext:
+		b = appendBytes(b, 4, c.Key)
+		b = appendVarint(b, 5, c.Mark)
+		b = appendBool(b, 6, c.Late)
+	case PutState, PutContext, Tell:
 		b = appendBytes(b, 1, c.Key)
 		b = appendBytes(b, 2, c.Data)
 	case SetTimer:
@@ -72,7 +76,7 @@ func appendCommand(b []byte, c *Command) ([]byte, error) {
 	case Close:
 		b = appendVarint(b, 1, uint64(c.Number))
 		b = appendBytes(b, 2, c.Key)
-	case DeleteState, Join, Leave, Bind, Cancel, Release:
+	case DeleteState, Join, Leave, Bind, Cancel, Release, Detach:
 		b = appendBytes(b, 1, c.Key)
 	default:
 		if c.Cold != nil {
@@ -154,7 +158,7 @@ func decodeCommand(b []byte, c *Command) error {
 }
 
 func decodeCommandKind(b []byte, c *Command) error {
-	c.Binary, c.Data, c.Key, c.Number, c.Cold = false, nil, "", 0, newColdCommand(c.Kind)
+	c.Binary, c.Late, c.Data, c.Key, c.Number, c.Mark, c.Cold = false, false, nil, "", 0, 0, newColdCommand(c.Kind)
 	if c.Cold != nil {
 		if err := unmarshalCold(b, c.Cold); err != nil {
 			return malformed(err.Error())
@@ -182,6 +186,10 @@ func setCommandNumber(c *Command, v value) {
 	switch {
 	case c.Kind == Send && v.num == 2:
 		c.Binary = v.n != 0
+	case c.Kind == Send && v.num == 6:
+		c.Late = v.n != 0
+	case c.Kind == Send && v.num == 5:
+		c.Mark = v.n
 	case c.Kind == Send && v.num == 3,
 		c.Kind == SetTimer && v.num == 2,
 		c.Kind == Close && v.num == 1:
@@ -192,9 +200,10 @@ func setCommandNumber(c *Command, v value) {
 func setCommandBytes(c *Command, v value) {
 	switch {
 	case c.Kind == Send && v.num == 1,
-		(c.Kind == PutState || c.Kind == PutContext) && v.num == 2:
+		(c.Kind == PutState || c.Kind == PutContext || c.Kind == Tell) && v.num == 2:
 		c.Data = v.bytes
 	case c.Kind == Close && v.num == 2,
+		c.Kind == Send && v.num == 4,
 		c.Kind != Send && c.Kind != Close && v.num == 1:
 		c.Key = alias(v.bytes)
 	}

@@ -45,8 +45,11 @@ const (
 	Eof      Kind = 15
 	Bound    Kind = 16
 	Delivery Kind = 17
+	Told     Kind = 18
 
-	lastEvent = Delivery
+	ContextChanged Kind = 20
+
+	lastEvent = ContextChanged
 )
 
 // Kinds of commands.
@@ -71,8 +74,11 @@ const (
 	Framing     Kind = 19
 	Push        Kind = 20
 	Consume     Kind = 21
+	Detach      Kind = 22
+	Tell        Kind = 23
+	Pause       Kind = 24
 
-	lastCommand = Consume
+	lastCommand = Pause
 )
 
 // Event is an event in memory. After decoding, Data and Name point into the batch and are valid
@@ -84,7 +90,7 @@ type Event struct {
 	Kind                Kind
 
 	Binary bool   // Frame
-	Data   []byte // Frame
+	Data   []byte // Frame, Told
 	Name   string // Timer
 
 	// Cold is the generated message of every other kind, as *pluginv1.Answer; nil for Forget and
@@ -105,12 +111,15 @@ type Command struct {
 	Kind    Kind
 
 	Binary bool   // Send
-	Data   []byte // Send, PutState, PutContext: the value
-	// Key is the key of PutState, DeleteState, PutContext and Bind, the channel of Join and Leave,
-	// the name of SetTimer and Release, the tag of Cancel, the reason of Close.
+	Late   bool   // Send
+	Data   []byte // Send, Tell; PutState, PutContext: the value
+	// Key is the key of PutState, DeleteState, PutContext, Bind and Tell, the channel of Join and Leave,
+	// the name of SetTimer and Release, the tag of Cancel and Detach, the reason of Close,
+	// Send.watermark_key.
 	Key string
 	// Number is Send.settles, SetTimer.after_ms, Close.code.
 	Number int64
+	Mark   uint64 // Send.watermark_number
 
 	// Cold is the generated message of every other kind, as *pluginv1.Call. It owns its bytes.
 	Cold proto.Message
@@ -134,6 +143,8 @@ func newColdEvent(k Kind) proto.Message {
 		return new(pluginv1.Bound)
 	case Delivery:
 		return new(pluginv1.Delivery)
+	case ContextChanged:
+		return new(pluginv1.ContextChanged)
 	}
 	return nil
 }
@@ -154,6 +165,8 @@ func newColdCommand(k Kind) proto.Message {
 		return new(pluginv1.Tune)
 	case Framing:
 		return new(pluginv1.Framing)
+	case Pause:
+		return new(pluginv1.Pause)
 	case Push:
 		return new(pluginv1.Push)
 	case Consume:

@@ -23,6 +23,10 @@ func (caller) Step(s *sdk.Session[callerState], ev sdk.Event) error {
 			s.Bind("room")
 		case "auth":
 			s.Call(sdk.Call{Tag: "auth", Target: sdk.Authenticate{}})
+		case "act":
+			s.Tune("v", nil)
+			frames := []sdk.OutFrame{{Data: []byte("for all")}, {Data: []byte("for some"), Variant: "v"}}
+			s.Call(sdk.Call{Tag: "act", Target: sdk.Act{Session: s.ID(), Action: sdk.Action{Frames: frames}}})
 		default:
 			s.Text("asking")
 			s.State.Asked = s.Call(sdk.Call{Tag: verb, Target: sdk.Ask{Type: verb, Payload: sdk.JSON("1")}})
@@ -31,6 +35,8 @@ func (caller) Step(s *sdk.Session[callerState], ev sdk.Event) error {
 		s.Text("bound")
 	case sdk.Answer:
 		switch {
+		case e.Tag == "act":
+			s.Textf("acted on %d", e.Count)
 		case e.Tag == "auth":
 			s.Textf("%s of %d", s.Identity().UserID, s.ID())
 		case e.Call == s.State.Asked:
@@ -53,6 +59,9 @@ func TestCalls(t *testing.T) {
 @ authenticate -
 @ = {"user":"38"}
 < 38 of 2
+> act
+< for some
+< acted on 1
 b> bind
 b< bound
 b> ask

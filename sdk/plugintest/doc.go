@@ -6,6 +6,7 @@
 //     in this process, and in a child process, which is the test binary run again (see [Main]). Each
 //     is played again with the plugin killed before and after each of its acks: what clients and
 //     back-ends see must not change.
+//   - [ConfigTable] has the README say what an operator can set.
 //   - Package lines, below this one, is a plugin that does whatever a test may want.
 //
 // # Transcripts
@@ -20,9 +21,11 @@
 //	! open b /path?query               connects a client; its first line does so by itself
 //	! tcp b                            connects a client by TCP: its text frames are lines, binary ones raw bytes
 //	! admit b {"user":"38"}            who the auth backend says that client is before it is there, see [Reply]
+//	! local b                          that client, which is not there yet, is of this machine
 //	! advance 3s                       lets the clock run, once everybody is at rest; "advance 3s now" at once
 //	! kill                             kills the plugin
 //	! rest                             waits until everybody is at rest
+//	! queue away                       the store of the queues fails from now on; "queue back" ends that
 //	! publish CHANNEL TYPE PAYLOAD     another protocol publishes a message
 //
 //	> text                             the client sends a text frame
@@ -41,7 +44,12 @@
 //
 //	@ ask TYPE PAYLOAD                 the back-end is asked
 //	@ subscribe CHANNEL PAYLOAD        likewise, with that purpose or another than "message"
-//	@ authenticate TOKEN PAYLOAD       the auth backend is asked; the token is "-" when there is none
+//	@ push TYPE PAYLOAD                the route's other upstream is asked ("push raw …", "push subscribe …",
+//	                                   "push VERSION COMMAND")
+//	@ authenticate TOKEN PAYLOAD       the auth backend is asked; the token is "-" when there is none. Behind
+//	                                   it stand, where there are any: user=38 subprotocol=1.0.0
+//	                                   header.NAME=VALUE on_behalf cookie.NAME=VALUE
+//	@ ask raw COMMAND                  likewise, by a command in the back-end's own form
 //	@ = {"payload":{}}                 answers what was seen last, see [Reply]
 //	1@ ask …  1@ = …                   where several are open at a time
 //

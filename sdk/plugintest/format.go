@@ -38,11 +38,23 @@ func Format(step *pluginv1.Step) string {
 
 func command(c *pluginv1.Command) string {
 	switch k := c.GetKind().(type) {
+	case *pluginv1.Command_Push:
+		return fmt.Sprintf("push %s %s %s", k.Push.GetTag(), k.Push.GetTopic(), k.Push.GetData())
+	case *pluginv1.Command_Consume:
+		topics := strings.Join(append([]string{k.Consume.GetTopic()}, k.Consume.GetAlso()...), ",")
+		return strings.TrimSpace(fmt.Sprintf("consume %s %d %s", topics, k.Consume.GetWindow(), k.Consume.GetTag()))
 	case *pluginv1.Command_Send:
+		verb := "send"
+		if key := k.Send.GetWatermarkKey(); key != "" {
+			verb += fmt.Sprintf(" told=%s/%d", key, k.Send.GetWatermarkNumber())
+		}
+		if k.Send.GetLate() {
+			verb += " late"
+		}
 		if k.Send.GetBinary() {
 			return fmt.Sprintf("binary %x", k.Send.GetData())
 		}
-		return "send " + string(k.Send.GetData())
+		return verb + " " + string(k.Send.GetData())
 	case *pluginv1.Command_Close:
 		return strings.TrimSpace(fmt.Sprintf("close %d %s", k.Close.GetCode(), k.Close.GetReason()))
 	case *pluginv1.Command_PutState:
@@ -61,6 +73,15 @@ func command(c *pluginv1.Command) string {
 		return "bind " + k.Bind.GetKey()
 	case *pluginv1.Command_Cancel:
 		return "cancel " + k.Cancel.GetTag()
+	case *pluginv1.Command_Detach:
+		return "detach " + k.Detach.GetTag()
+	case *pluginv1.Command_Pause:
+		if k.Pause.GetOn() {
+			return "pause"
+		}
+		return "go on"
+	case *pluginv1.Command_Tell:
+		return fmt.Sprintf("tell %s %s", k.Tell.GetKey(), k.Tell.GetData())
 	case *pluginv1.Command_Release:
 		return "release " + k.Release.GetName()
 	case *pluginv1.Command_Respond:
@@ -83,25 +104,79 @@ func call(c *pluginv1.Call) string {
 	}
 	switch t := c.GetTarget().(type) {
 	case *pluginv1.Call_Ask:
-		if t.Ask.GetRaw() != nil {
-			return fmt.Sprintf("%s ask raw %s", head, t.Ask.GetRaw())
-		}
-		return strings.TrimSpace(fmt.Sprintf("%s ask %s %s", head, t.Ask.GetType(), t.Ask.GetPayload()))
+		return head + " " + asked(t.Ask)
 	case *pluginv1.Call_Authenticate:
-		a := t.Authenticate
-		token := "-"
-		if a.GetHasToken() {
-			token = a.GetToken()
-		}
-		return strings.TrimSpace(fmt.Sprintf("%s authenticate %s %s", head, token, a.GetPayload()))
+		return head + " " + authentication(t.Authenticate)
 	case *pluginv1.Call_Publish:
 		return head + " publish " + publication(t.Publish)
 	case *pluginv1.Call_Act:
+		if t.Act.GetRole() != "" {
+			head += " " + t.Act.GetRole()
+		}
 		return strings.TrimSpace(fmt.Sprintf("%s act %d %s", head, t.Act.GetSession(), action(t.Act.GetAction())))
 	case *pluginv1.Call_Select:
 		return strings.TrimSpace(head + " " + selection(t.Select) + " " + action(t.Select.GetAction()))
 	}
 	return head + " " + message(c)
+}
+
+// asked is what an upstream is asked: "ask TYPE PAYLOAD", "PURPOSE CHANNEL PAYLOAD" with another purpose than
+// a message, or "ask raw COMMAND"; with "push" where it is the route's other one, and "push VERSION COMMAND"
+// where the version is said.
+func asked(a *pluginv1.Ask) string {
+	verb, what := "ask ", fmt.Sprintf("%s %s", a.GetType(), a.GetPayload())
+	switch p := a.GetPurpose(); {
+	case a.GetRaw() != nil:
+		what = "raw " + string(a.GetRaw())
+	case p != "" && p != "message":
+		verb, what = p+" ", fmt.Sprintf("%s %s", a.GetChannel(), a.GetPayload())
+		if a.GetPush() {
+			what = verb + what
+		}
+	}
+	switch {
+	case a.GetVersion() != 0:
+		verb, what = fmt.Sprintf("push %d ", a.GetVersion()), string(a.GetRaw())
+	case a.GetPush():
+		verb = "push "
+	}
+	text := strings.TrimSpace(verb + strings.TrimSpace(what))
+	if a.GetUserId() != "" {
+		text += " user=" + a.GetUserId()
+	}
+	return text
+}
+
+// authentication is what an auth backend is asked: "authenticate TOKEN PAYLOAD", with what else the plugin
+// says of the client behind it.
+func authentication(a *pluginv1.Authenticate) string {
+	token := "-"
+	if a.GetHasToken() {
+		token = a.GetToken()
+	}
+	parts := []string{"authenticate", token}
+	if len(a.GetPayload()) > 0 {
+		parts = append(parts, string(a.GetPayload()))
+	}
+	if a.GetUserId() != "" || a.GetHasUserId() {
+		parts = append(parts, "user="+a.GetUserId())
+	}
+	if a.GetSubprotocol() != "" {
+		parts = append(parts, "subprotocol="+a.GetSubprotocol())
+	}
+	for _, h := range a.GetHeaders() {
+		parts = append(parts, fmt.Sprintf("header.%s=%s", h.GetKey(), h.GetValue()))
+	}
+	if len(a.GetHeadersJson()) > 0 {
+		parts = append(parts, "headers="+string(a.GetHeadersJson()))
+	}
+	if a.GetOnBehalf() {
+		parts = append(parts, "on_behalf")
+	}
+	for _, c := range a.GetCookies() {
+		parts = append(parts, fmt.Sprintf("cookie.%s=%s", c.GetKey(), c.GetValue()))
+	}
+	return strings.Join(parts, " ")
 }
 
 func selection(s *pluginv1.Select) string {
@@ -155,8 +230,14 @@ func action(a *pluginv1.Action) string {
 	for _, c := range a.GetLeave() {
 		parts = append(parts, "leave "+c)
 	}
+	if a.GetReplaceContext() {
+		parts = append(parts, "context")
+	}
 	for _, kv := range a.GetContext() {
 		parts = append(parts, fmt.Sprintf("context %s=%s", kv.GetKey(), kv.GetValue()))
+	}
+	if key := a.GetWatermarkKey(); key != "" {
+		parts = append(parts, fmt.Sprintf("told=%s/%d", key, a.GetWatermarkNumber()))
 	}
 	if len(a.GetFrames()) > 0 {
 		parts = append(parts, variants(a.GetFrames()))
@@ -172,10 +253,20 @@ func publication(p *pluginv1.Publish) string {
 	if len(p.GetExcept()) > 0 {
 		text += fmt.Sprintf(" except=%v", p.GetExcept())
 	}
+	if len(p.GetExceptChannels()) > 0 {
+		text += " except=" + strings.Join(p.GetExceptChannels(), ",")
+	}
+	if key := p.GetOrderKey(); key != "" {
+		text += fmt.Sprintf(" order=%s/%d", key, p.GetOrderNumber())
+	}
 	if c := p.GetContent(); c != nil {
 		text += fmt.Sprintf(" %s %s", c.GetType(), c.GetPayload())
 	}
-	return strings.TrimSpace(text + " " + variants(p.GetVariants()))
+	text = strings.TrimSpace(text + " " + variants(p.GetVariants()))
+	for _, f := range p.GetThen() {
+		text += " then " + variants(f.GetVariants())
+	}
+	return text
 }
 
 // variants writes frames with their slots in place, as <id:10> and <number-variable>.

@@ -12,6 +12,7 @@ import (
 type opening struct {
 	who     *session.Admission // nil: nobody was asked
 	headers []session.Header
+	local   bool
 }
 
 func (w *world) openingOf(name string) *opening {
@@ -42,6 +43,15 @@ func (w *world) admit(rest string) error {
 	return nil
 }
 
+// local notes that a client is of this machine.
+func (w *world) local(name string) error {
+	if w.clients[name] != nil {
+		return fmt.Errorf("client %q is there already", name)
+	}
+	w.openingOf(name).local = true
+	return nil
+}
+
 // header notes a header of the request that the client is to make.
 func (w *world) header(l *line) error {
 	name, value, found := strings.Cut(l.rest, ":")
@@ -56,10 +66,15 @@ func (w *world) header(l *line) error {
 // info is how the session of a client comes to be.
 func (w *world) info(name, path string) *session.Info {
 	path, query, _ := strings.Cut(path, "?")
-	return &session.Info{
+	o := w.openingOf(name)
+	info := &session.Info{
 		Route: w.route(path), RemoteAddress: "203.0.113.9:50000", Method: "GET", Path: path, Query: query,
-		Host: "bridge.example", Headers: w.openingOf(name).headers,
+		Host: "bridge.example", Headers: o.headers, Local: o.local,
 	}
+	if o.local {
+		info.RemoteAddress, info.Host = "127.0.0.1:50000", "127.0.0.1:6789"
+	}
+	return info
 }
 
 // route is the id of the route that serves a path: the longest that does, else the first.

@@ -56,7 +56,7 @@ func Run[S any, P sdk.Plugin[S]](t *testing.T, newPlugin func() P, pattern strin
 // climb plays a transcript on one rung: once as it is, and with each kill that is due.
 func climb(t *testing.T, tr *transcript, launch pluginhost.Launcher, due func(kill) bool) {
 	t.Helper()
-	acks, err := play(tr, launch, kill{}, Logger(t))
+	acks, err := play(tr.fresh(), launch, kill{}, Logger(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func climb(t *testing.T, tr *transcript, launch pluginhost.Launcher, due func(ki
 				name = fmt.Sprintf("killed after ack %d", at)
 			}
 			t.Run(name, func(t *testing.T) {
-				if _, err := play(tr, launch, k, Logger(t)); err != nil {
+				if _, err := play(tr.fresh(), launch, k, Logger(t)); err != nil {
 					t.Error(err)
 				}
 			})

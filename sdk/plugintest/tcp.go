@@ -34,7 +34,8 @@ func (w *world) connectTCP(name string) error {
 	c := newClient(name, w.changed)
 	c.tcp = true
 	w.clients[name] = c
-	info := &session.Info{Route: w.route("/"), RemoteAddress: w.info(name, "/").RemoteAddress, TCP: true}
+	at := w.info(name, "/")
+	info := &session.Info{Route: at.Route, RemoteAddress: at.RemoteAddress, Local: at.Local, TCP: true}
 	c.session = w.plugin.OpenSession(info, w.openingOf(name).who, tcp{c}, w.limits)
 	close(c.ready)
 	return nil

@@ -24,6 +24,16 @@ type transcript struct {
 	lines  []line
 }
 
+// fresh is the transcript with the configuration of its next play.
+func (tr *transcript) fresh() *transcript {
+	if tr.config.Fresh == nil {
+		return tr
+	}
+	next := *tr
+	tr.config.Fresh(&next.config)
+	return &next
+}
+
 var lineForm = regexp.MustCompile(`^([A-Za-z0-9]*)(!|[<>][bxr]?|>[eh]|<f|@)(?: (.*))?$`)
 
 func readTranscript(file string, config Config) (*transcript, error) {

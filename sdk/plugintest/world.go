@@ -25,10 +25,11 @@ type world struct {
 	plugin   *pluginhost.Plugin
 	launcher *watched
 	host     *host
+	queues   *queues
 	clock    *clock
 	clients  map[string]*client
-	calls    map[string]*question // the last seen, by name
-	opening  map[string]*opening  // of clients that are not there yet, by name
+	calls    map[string]*asking  // the last seen, by name
+	opening  map[string]*opening // of clients that are not there yet, by name
 	routes   []*pluginv1.RouteConfig
 	limits   *session.Limits
 
@@ -39,7 +40,7 @@ type world struct {
 // play plays a transcript once and returns how many acks it took, and how it failed.
 func play(tr *transcript, launch pluginhost.Launcher, k kill, log *slog.Logger) (acks int, err error) {
 	w := &world{
-		clock: newClock(), clients: make(map[string]*client), calls: make(map[string]*question),
+		clock: newClock(), clients: make(map[string]*client), calls: make(map[string]*asking),
 		opening: make(map[string]*opening), routes: tr.config.request().GetRoutes(),
 		limits: session.NewLimits(session.Limits{}), news: make(chan struct{}, 1),
 	}
@@ -47,15 +48,20 @@ func play(tr *transcript, launch pluginhost.Launcher, k kill, log *slog.Logger) 
 		Launcher: launch, kill: k, changed: w.changed, open: make(map[*watchedLink]bool),
 		bound: make(map[uint64]bool), sent: make(map[uint64]uint64),
 	}
+	w.queues = newQueues(w.changed)
 	h := hub.New()
 	w.host = &host{
 		hub: h, changed: w.changed, claims: make(map[string]*session.Session), ended: make(map[*session.Session]bool),
-		foreign: h.Group("other", hub.Options{}),
+		foreign: h.Group("other", hub.Options{}), roles: make(map[string]string),
+	}
+	for _, r := range w.routes {
+		w.host.roles[r.GetId()] = r.GetRole()
 	}
 	var ids atomic.Uint64
 	w.plugin = pluginhost.New(pluginhost.Config{
 		Label: "test", Host: w.host, Logger: log, Clock: w.clock,
-		NewID: func() uint64 { return ids.Add(1) },
+		NewID:  func() uint64 { return ids.Add(1) },
+		Queues: w.queues.use,
 		Settings: pluginhost.Settings{Launcher: w.launcher, Configure: func(d *pluginv1.DescribeResponse) (*pluginv1.ConfigureRequest, error) {
 			if w.host.group == nil {
 				w.host.group = h.Group("test", hub.Options{Owns: d.GetOwns(), Reserved: d.GetReserved(), Deliver: w.deliver})
@@ -63,6 +69,7 @@ func play(tr *transcript, launch pluginhost.Launcher, k kill, log *slog.Logger) 
 			return tr.config.request(), nil
 		}},
 	})
+	w.host.context = w.plugin.ChangeContext
 	defer func() {
 		w.plugin.Stop()
 		if err != nil {
@@ -231,6 +238,8 @@ func (w *world) direct(l *line) error {
 		return w.connectTCP(rest)
 	case "admit":
 		return w.admit(rest)
+	case "local":
+		return w.local(rest)
 	case "rest":
 		return w.rest()
 	case "advance":
@@ -250,6 +259,8 @@ func (w *world) direct(l *line) error {
 		p := w.launcher.current
 		w.launcher.mu.Unlock()
 		p.Kill()
+	case "queue":
+		w.queues.setAway(rest == "away")
 	case "publish":
 		channel, rest, _ := strings.Cut(rest, " ")
 		typ, payload, _ := strings.Cut(rest, " ")
@@ -302,6 +313,9 @@ func (w *world) reply(name, text string) error {
 	a, err := r.answer()
 	if err != nil {
 		return err
+	}
+	if len(r.Together) > 0 && !q.together {
+		return errors.New("the question takes its elements one by one")
 	}
 	if a.GetLast() {
 		delete(w.calls, name)

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/protocol-bridge/bridge/internal/redact"
 )
 
 // Decode fills the struct that config points to from a JSON object; an attribute that is absent or
@@ -69,6 +71,7 @@ const (
 	notDuration = `It must be a duration, as "3s".`
 	notSize     = `It must be a size, as "1MiB".`
 	notList     = "It must be a list of strings."
+	notSeveral  = "It must be a string or a list of strings."
 	notMap      = "It must be a map of strings."
 	outOfRange  = "The number is out of range."
 	negative    = "It must not be negative."
@@ -110,6 +113,12 @@ func (f field) set(v reflect.Value, raw []byte) string {
 		list := []string{}
 		if json.Unmarshal(raw, &list) != nil {
 			return notList
+		}
+		v.Set(reflect.ValueOf(list))
+	case kindSecrets:
+		list := make([]redact.Secret, 1)
+		if json.Unmarshal(raw, &list[0]) != nil && json.Unmarshal(raw, &list) != nil {
+			return notSeveral
 		}
 		v.Set(reflect.ValueOf(list))
 	case kindMap:

@@ -12,10 +12,12 @@
 // The bridge tag holds the attribute's name in snake_case and, separated by commas, `required`,
 // `secret`, `default=…`, `oneof=a|b` and, for an [Expr], `vars=user|payload`. A default with a comma
 // in it goes into a tag of its own, `default:"…"`. Defaults of lists are written a|b, of maps
-// a=1|b=2. Fields without a bridge tag are left alone; embedded structs are part of the outer one.
+// a=1|b=2. A secret has no default, but `from=upstream.secret` makes it that which the route's upstream
+// shares with a Logux back-end or server, where the block does not have it. Fields without a bridge tag are left alone; embedded structs are part of the outer one.
 //
 // Types: string, bool, integers, float64, [time.Duration], [Size], []string, map[string]string,
-// [Expr] and redact.Secret, which is secret by itself.
+// [Expr], and redact.Secret and []redact.Secret, which are secret by themselves; the latter takes one or
+// a list, the current one first.
 package spec
 
 import (
@@ -74,6 +76,9 @@ func Complaints(err error) []*Complaint {
 	return list
 }
 
+// fromUpstream is where a secret may come from that the block does not have.
+const fromUpstream = "upstream.secret"
+
 // field is one attribute: what is declared of it, and where it goes.
 type field struct {
 	pb    *pluginv1.Field
@@ -87,6 +92,7 @@ type kind uint8
 const (
 	kindString kind = iota + 1
 	kindSecret
+	kindSecrets
 	kindBool
 	kindInt
 	kindUint
@@ -101,6 +107,7 @@ const (
 var wireTypes = map[kind]pluginv1.FieldType{
 	kindString:   pluginv1.FieldType_FIELD_TYPE_STRING,
 	kindSecret:   pluginv1.FieldType_FIELD_TYPE_STRING,
+	kindSecrets:  pluginv1.FieldType_FIELD_TYPE_STRING_LIST,
 	kindBool:     pluginv1.FieldType_FIELD_TYPE_BOOL,
 	kindInt:      pluginv1.FieldType_FIELD_TYPE_INT,
 	kindUint:     pluginv1.FieldType_FIELD_TYPE_INT,
@@ -190,7 +197,7 @@ func parseField(sf reflect.StructField, tag string, index []int) (field, error) 
 		Type:    wireTypes[f.kind],
 		Doc:     sf.Tag.Get("doc"),
 		Example: sf.Tag.Get("example"),
-		Secret:  f.kind == kindSecret,
+		Secret:  f.kind == kindSecret || f.kind == kindSecrets,
 	}
 	fallback, hasDefault := sf.Tag.Lookup("default")
 	for option := range strings.SplitSeq(options, ",") {
@@ -205,6 +212,8 @@ func parseField(sf reflect.StructField, tag string, index []int) (field, error) 
 			fallback, hasDefault = value, true
 		case "oneof":
 			f.pb.OneOf = strings.Split(value, "|")
+		case "from":
+			f.pb.DefaultFrom = value
 		case "vars":
 			f.vars = strings.Split(value, "|")
 		default:
@@ -216,6 +225,8 @@ func parseField(sf reflect.StructField, tag string, index []int) (field, error) 
 		return f, errors.New("oneof is for strings")
 	case hasDefault && f.pb.GetRequired():
 		return f, errors.New("is required and has a default")
+	case f.pb.GetDefaultFrom() != "" && (f.pb.GetDefaultFrom() != fromUpstream || !f.pb.GetSecret()):
+		return f, fmt.Errorf("only a secret comes from elsewhere, and only from %s", fromUpstream)
 	case hasDefault && f.pb.GetSecret():
 		return f, errors.New("is a secret and has a default")
 	case !hasDefault:
@@ -242,6 +253,8 @@ func kindOf(t reflect.Type) kind {
 		return kindExpr
 	case reflect.TypeFor[redact.Secret]():
 		return kindSecret
+	case reflect.TypeFor[[]redact.Secret]():
+		return kindSecrets
 	case reflect.TypeFor[[]string]():
 		return kindList
 	case reflect.TypeFor[map[string]string]():

@@ -2,6 +2,7 @@ package spec_test
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -21,6 +22,7 @@ type all struct {
 	Name     string            `bridge:"name,default=x" doc:"a name" example:"\"y\""`
 	Mode     mode              `bridge:"mode,default=a,oneof=a|b|c"`
 	Key      redact.Secret     `bridge:"key"`
+	Keys     []redact.Secret   `bridge:"keys,from=upstream.secret"`
 	Password string            `bridge:"password,secret"`
 	On       bool              `bridge:"on,default=true"`
 	Count    int               `bridge:"count,default=-3"`
@@ -50,6 +52,7 @@ func TestFields(t *testing.T) {
 		`{"name":"name","type":"FIELD_TYPE_STRING","defaultJson":"\"x\"","doc":"a name","example":"\"y\""}`,
 		`{"name":"mode","type":"FIELD_TYPE_STRING","defaultJson":"\"a\"","oneOf":["a","b","c"]}`,
 		`{"name":"key","type":"FIELD_TYPE_STRING","secret":true}`,
+		`{"name":"keys","type":"FIELD_TYPE_STRING_LIST","secret":true,"defaultFrom":"upstream.secret"}`,
 		`{"name":"password","type":"FIELD_TYPE_STRING","secret":true}`,
 		`{"name":"on","type":"FIELD_TYPE_BOOL","defaultJson":"true"}`,
 		`{"name":"count","type":"FIELD_TYPE_INT","defaultJson":"-3"}`,
@@ -122,6 +125,12 @@ func TestFieldsRefusesTags(t *testing.T) {
 		{"secret with a default", new(struct {
 			A redact.Secret `bridge:"a,default=changeme"`
 		}), "is a secret and has a default"},
+		{"text from elsewhere", new(struct {
+			A string `bridge:"a,from=upstream.secret"`
+		}), "only a secret comes from elsewhere"},
+		{"secret from anywhere", new(struct {
+			A redact.Secret `bridge:"a,from=auth.secret"`
+		}), "only from upstream.secret"},
 		{"expression", new(struct {
 			A spec.Expr `bridge:"a,default=nobody.id"`
 		}), "nobody"},
@@ -158,7 +167,7 @@ func TestDecodeDefaults(t *testing.T) {
 
 func TestDecodeValues(t *testing.T) {
 	c := new(all)
-	err := spec.Decode([]byte(`{"name":"n","mode":"b","key":"k","password":"p","on":false,"count":9,"small":-128,
+	err := spec.Decode([]byte(`{"name":"n","mode":"b","key":"k","keys":["new","old"],"password":"p","on":false,"count":9,"small":-128,
 		"port":65535,"ratio":2,"wait":"0s","size":7,"list":[],"map":{},"token":"payload.a.b","inner":""}`), c)
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +177,7 @@ func TestDecodeValues(t *testing.T) {
 	}
 	c.Token = spec.Expr{}
 	want := &all{
-		Name: "n", Mode: "b", Key: "k", Password: "p", Count: 9, Small: -128, Port: 65535, Ratio: 2, Size: 7,
+		Name: "n", Mode: "b", Key: "k", Keys: []redact.Secret{"new", "old"}, Password: "p", Count: 9, Small: -128, Port: 65535, Ratio: 2, Size: 7,
 		List: []string{}, Map: map[string]string{},
 	}
 	if !reflect.DeepEqual(c, want) {
@@ -193,6 +202,8 @@ func TestDecodeComplains(t *testing.T) {
 		{"size", `"1 potato"`, `It must be a size, as "1MiB".`},
 		{"size", `-1`, "It must not be negative."},
 		{"list", `"a"`, "It must be a list of strings."},
+		{"keys", `{}`, "It must be a string or a list of strings."},
+		{"keys", `["a",1]`, "It must be a string or a list of strings."},
 		{"map", `["a"]`, "It must be a map of strings."},
 		{"token", `5`, "It must be a string."},
 		{"unheard_of", `5`, "There is no such attribute."},
@@ -227,11 +238,14 @@ func TestComplaints(t *testing.T) {
 
 func TestSecretsDoNotShow(t *testing.T) {
 	c := new(all)
-	if err := spec.Decode([]byte(`{"key":"hunter2","inner":""}`), c); err != nil {
+	if err := spec.Decode([]byte(`{"key":"hunter2","keys":"hunter2","inner":""}`), c); err != nil {
 		t.Fatal(err)
 	}
 	if text := c.Key.String(); strings.Contains(text, "hunter2") || c.Key.Reveal() != "hunter2" {
 		t.Errorf("the secret shows as %s", text)
+	}
+	if text := fmt.Sprintf("%v %+v", c.Keys, c.Keys); strings.Contains(text, "hunter2") || len(c.Keys) != 1 || c.Keys[0].Reveal() != "hunter2" {
+		t.Errorf("the secrets show as %s", text)
 	}
 }
 

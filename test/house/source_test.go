@@ -99,7 +99,11 @@ func literal(e ast.Expr) string {
 }
 
 // sleepers are the test files that may sleep, each with the reason.
-var sleepers = map[string]string{}
+var sleepers = map[string]string{
+	"core/queue/crash_test.go": "the disk is looked at once in a while, by a server that has no other clock",
+	"core/queue/store_test.go": "that a real server gives nothing back takes its own time to see",
+	"test/queue/story_test.go": "its clients keep a pace, so that deaths fall among their work",
+}
 
 // A test that sleeps is slow on a fast machine and fails on a slow one. It waits for what it wants
 // to see, or runs in a bubble of testing/synctest, where sleeping is free.

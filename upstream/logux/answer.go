@@ -101,29 +101,34 @@ var (
 // DecodeAnswer reads one valid element of a back-end's response, in array or object form. Names
 // that are not known are no error but of the kind Unknown. With an error, ID may be there and says
 // whose answer is wrong.
-func DecodeAnswer(element []byte) (Answer, error) {
+func DecodeAnswer(element []byte) (Answer, error) { return decodeAnswer(element, true) }
+
+// decodeAnswer is DecodeAnswer, which may leave out whom an answer names.
+func decodeAnswer(element []byte, names bool) (Answer, error) {
 	var a Answer
 	var err error
 	switch rawjson.KindOf(element) {
 	case rawjson.Null:
 		return Answer{}, nil
 	case rawjson.Object:
-		err = a.fromObject(element)
+		err = a.fromObject(element, names)
 	case rawjson.Array:
-		err = a.fromArray(element)
+		err = a.fromArray(element, names)
 	default:
 		return Answer{Kind: Unknown}, ErrNotAnswer
 	}
 	if err == nil && a.Kind == Action {
-		if typ, _, _ := typeOf(a.Action); typ == nil {
+		if typ, _, _ := ActionParts(a.Action); typ == nil {
 			err = ErrWrongAction
 		}
-		a.To = addressees(a.Meta)
+		if names {
+			a.To = addressees(a.Meta)
+		}
 	}
 	return a, err
 }
 
-func (a *Answer) fromObject(element []byte) error {
+func (a *Answer) fromObject(element []byte, names bool) error {
 	a.Kind = Unknown
 	var authID []byte
 	for key, value := range rawjson.Members(element) {
@@ -154,13 +159,13 @@ func (a *Answer) fromObject(element []byte) error {
 		return ErrNoName
 	}
 	a.Kind = kindOf(a.Name)
-	if a.Kind == Resend {
+	if a.Kind == Resend && names {
 		a.To = addressees(element)
 	}
 	return nil
 }
 
-func (a *Answer) fromArray(element []byte) error {
+func (a *Answer) fromArray(element []byte, names bool) error {
 	a.Kind = Unknown
 	var parts [4][]byte
 	n := 0
@@ -185,7 +190,9 @@ func (a *Answer) fromArray(element []byte) error {
 			a.ID, a.Details = nil, detailsOf(parts[1])
 		}
 	case Resend:
-		a.To = addressees(parts[2])
+		if names {
+			a.To = addressees(parts[2])
+		}
 	case Action:
 		a.Action, a.Meta = parts[2], parts[3]
 	case WrongSubprotocol:
@@ -245,9 +252,9 @@ func detailsOf(value []byte) []byte {
 	return value
 }
 
-// typeOf returns an action's type as it is written, nil when it has none, its last payload, and
-// whether it has fields besides these.
-func typeOf(action []byte) (typ, payload []byte, more bool) {
+// ActionParts returns an action's type as it is written, nil when it has none, its last payload, and
+// whether it has fields besides these. Both point into action.
+func ActionParts(action []byte) (typ, payload []byte, more bool) {
 	for key, value := range rawjson.Members(action) {
 		switch name, _ := rawjson.Text(key); string(name) {
 		case "type":
@@ -263,9 +270,9 @@ func typeOf(action []byte) (typ, payload []byte, more bool) {
 	return typ, payload, more
 }
 
-// withoutType returns an object of an action's fields but its type, in their order and as they are
+// WithoutType returns an object of an action's fields but its type, in their order and as they are
 // written, in memory of its own.
-func withoutType(action []byte) []byte {
+func WithoutType(action []byte) []byte {
 	fields := append(make([]byte, 0, len(action)), '{')
 	for key, value := range rawjson.Members(action) {
 		if rawjson.Equal(key, "type") {

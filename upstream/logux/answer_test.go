@@ -158,7 +158,7 @@ func FuzzDecodeAnswer(f *testing.F) {
 		if !rawjson.Valid(element) || err != nil || a.Kind != Action {
 			return
 		}
-		if fields := withoutType(a.Action); !rawjson.Valid(fields) || rawjson.KindOf(fields) != rawjson.Object {
+		if fields := WithoutType(a.Action); !rawjson.Valid(fields) || rawjson.KindOf(fields) != rawjson.Object {
 			t.Errorf("%s without type is %s", a.Action, fields)
 		}
 	})

@@ -45,8 +45,8 @@ func CheckMessage(typ string, payload []byte) error {
 }
 
 func checkCommand(raw []byte) error {
-	r := commandOf(raw)
-	if typ, _, _ := typeOf(r.action); string(r.name) != "action" || typ == nil || rawjson.KindOf(r.meta) != rawjson.Object {
+	r := DecodeCommand(raw)
+	if typ, _, _ := ActionParts(r.Action); string(r.Name) != "action" || typ == nil || rawjson.KindOf(r.Meta) != rawjson.Object {
 		return ErrControl
 	}
 	return nil
@@ -122,13 +122,73 @@ func (c *Codec) AppendMessage(dst []byte, channels []string, typ string, payload
 
 // appendCommand appends an action command in the codec's form, whatever form it has.
 func (c *Codec) appendCommand(dst, raw []byte) []byte {
-	r := commandOf(raw)
+	r := DecodeCommand(raw)
+	meta, changed := plainMeta(r.Meta)
 	switch {
-	case r.array == (c.version < 4):
+	case r.Array == (c.version < 4) && !changed:
 		return append(dst, raw...)
 	case c.version < 4:
-		return c.AppendAction(dst, r.action, r.meta, nil)
+		return c.AppendAction(dst, r.Action, meta, nil)
 	}
-	dst = append(append(dst, `{"command":"action","action":`...), r.action...)
-	return append(append(append(dst, `,"meta":`...), r.meta...), '}')
+	dst = append(append(dst, `{"command":"action","action":`...), r.Action...)
+	return append(append(append(dst, `,"meta":`...), meta...), '}')
+}
+
+// plainMeta is a meta as servers of all versions read it: with lists of strings, where it has a name alone
+// or a number, and with a time that is a number. One that is so is not changed.
+func plainMeta(meta []byte) (_ []byte, changed bool) {
+	plain := true
+	for key, value := range rawjson.Members(meta) {
+		name, _ := rawjson.Text(key)
+		plain = plain && isPlainMember(string(name), value)
+	}
+	if plain {
+		return meta, false
+	}
+	out := []byte{'{'}
+	for key, value := range rawjson.Members(meta) {
+		name, _ := rawjson.Text(key)
+		if isAddressee(string(name)) {
+			continue
+		}
+		if text, ok := rawjson.Text(value); ok && string(name) == "time" && rawjson.KindOf(text) == rawjson.Number && rawjson.Valid(text) {
+			value = text
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(append(append(out, key...), ':'), value...)
+	}
+	if to := addressees(meta); !to.Empty() {
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = to.appendMembers(out)
+	}
+	return append(out, '}'), true
+}
+
+func isPlainMember(name string, value []byte) bool {
+	switch name {
+	case "channel", "user", "client", "node":
+		return false
+	case "channels", "users", "clients", "nodes":
+		for element := range rawjson.Elements(value) {
+			if rawjson.KindOf(element) != rawjson.String {
+				return false
+			}
+		}
+		return rawjson.KindOf(value) == rawjson.Array
+	case "time":
+		return rawjson.KindOf(value) != rawjson.String
+	}
+	return true
+}
+
+func isAddressee(name string) bool {
+	switch name {
+	case "channel", "user", "client", "node", "channels", "users", "clients", "nodes":
+		return true
+	}
+	return false
 }

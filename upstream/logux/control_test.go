@@ -38,6 +38,18 @@ func TestAppendControl(t *testing.T) {
 		{"raw list", 4, raw(`[` + old + `, ` + new4 + ` ]`), new4 + "," + new4},
 		{"raw list", 2, raw(`[` + new4 + `,` + old + `]`), old + "," + old},
 		{"empty raw list", 4, raw(` [ ] `), ``},
+		// A server of an old version knows lists alone, and all of them strings and numbers apart.
+		{
+			"names alone", 1, raw(`["action",{"type":"a"},{"user":38,"client":"38:a","x":1,"users":["21"],"time":"1560954012838"}]`),
+			`["action",{"type":"a"},{"x":1,"time":1560954012838,"users":["38","21"],"clients":["38:a"]}]`,
+		},
+		{
+			"a number among names", 4, raw(`{"command":"action","action":{"type":"a"},"meta":{"users":["21",38]},"headers":{}}`),
+			`{"command":"action","action":{"type":"a"},"meta":{"users":["21","38"]}}`,
+		},
+		{"names of nobody", 4, raw(`["action",{"type":"a"},{"channels":{},"reasons":["r"]}]`), `{"command":"action","action":{"type":"a"},"meta":{"reasons":["r"]}}`},
+		{"as long as before", 1, raw(`["action",{"type":"a"},{"client":"a","time":"5" }]`), `["action",{"type":"a"},{"time":5,"clients":["a"]}]`},
+		{"time without sense", 3, raw(`["action",{"type":"a"},{"time":"soon"}]`), `["action",{"type":"a"},{"time":"soon"}]`},
 	}
 	for _, test := range tests {
 		if err := CheckControl(&test.req); err != nil {

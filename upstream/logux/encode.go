@@ -142,13 +142,15 @@ var (
 )
 
 // Check reports whether a Logux back-end can be asked a question, so that nothing in it passes for
-// something else there. The error is ErrUser, ErrType, ErrPayload or ErrCommand.
+// something else there. The error is ErrUser, ErrType, ErrPayload or ErrCommand. Of a raw command it notes in
+// req what need not be read again.
 func Check(req *upstream.Request) error {
 	if req.Raw != nil {
 		if !rawjson.Valid(req.Raw) {
 			return ErrCommand
 		}
-		if id := commandOf(req.Raw).id(); id == nil {
+		c := DecodeCommand(req.Raw)
+		if req.RawID, req.RawArray = c.ID(), c.Array; req.RawID == nil {
 			return ErrCommand
 		}
 		return nil
@@ -184,6 +186,9 @@ func unfitForID(r rune) bool {
 // "<Time> <UserID>:<Session>:bridge <Number>". A raw command is passed on, in the codec's version.
 func (c *Codec) AppendRequest(dst []byte, req *upstream.Request) []byte {
 	if req.Raw != nil {
+		if req.RawID != nil && req.RawArray == (c.version < 4) {
+			return append(dst, req.Raw...)
+		}
 		return c.appendRaw(dst, req.Raw)
 	}
 	if c.version < 4 {
@@ -232,107 +237,15 @@ func appendID(dst []byte, req *upstream.Request) []byte {
 	return strconv.AppendUint(dst, req.Number, 10)
 }
 
-// rawCommand is a command taken apart; what it holds points into it.
-type rawCommand struct {
-	name                  []byte
-	authID                []byte // text
-	userID, token         []byte
-	action, meta, headers []byte
-	subprotocol, cookie   []byte
-	array                 bool
-}
-
-func commandOf(raw []byte) rawCommand {
-	var r rawCommand
-	if rawjson.KindOf(raw) == rawjson.Array {
-		r.array = true
-		var parts [4][]byte
-		n := 0
-		for part := range rawjson.Elements(raw) {
-			if n == len(parts) {
-				break
-			}
-			parts[n] = part
-			n++
-		}
-		switch r.name, _ = rawjson.Text(parts[0]); string(r.name) {
-		case "action":
-			r.action, r.meta = parts[1], parts[2]
-		case "auth":
-			r.userID, r.token = present(parts[1]), present(parts[2])
-			r.authID, _ = rawjson.Text(parts[3])
-		}
-		return r
-	}
-	for key, value := range rawjson.Members(raw) {
-		name, _ := rawjson.Text(key)
-		switch string(name) {
-		case "command":
-			r.name, _ = rawjson.Text(value)
-		case "authId":
-			r.authID, _ = rawjson.Text(value)
-		case "userId":
-			r.userID = present(value)
-		case "token":
-			r.token = present(value)
-		case "action":
-			r.action = value
-		case "meta":
-			r.meta = value
-		case "headers":
-			r.headers = value
-		case "subprotocol":
-			r.subprotocol = value
-		case "cookie":
-			r.cookie = value
-		}
-	}
-	return r
-}
-
-func present(value []byte) []byte {
-	if rawjson.KindOf(value) == rawjson.Null {
-		return nil
-	}
-	return value
-}
-
-// id returns what answers to the command will repeat, nil when it is no complete command.
-func (r rawCommand) id() []byte {
-	switch string(r.name) {
-	case "auth":
-		return r.authID
-	case "action":
-		if rawjson.KindOf(r.action) != rawjson.Object {
-			return nil
-		}
-		var id []byte
-		for key, value := range rawjson.Members(r.meta) {
-			if rawjson.Equal(key, "id") {
-				id, _ = rawjson.Text(value)
-			}
-		}
-		return id
-	}
-	return nil
-}
-
 // appendRaw appends a command in the codec's form, whatever form it has.
 func (c *Codec) appendRaw(dst, raw []byte) []byte {
-	r := commandOf(raw)
-	if r.array == (c.version < 4) {
+	r := DecodeCommand(raw)
+	if r.Array == (c.version < 4) {
 		return append(dst, raw...)
 	}
-	if string(r.name) == "action" {
-		return c.AppendAction(dst, r.action, r.meta, r.headers)
+	if string(r.Name) == "action" {
+		return c.AppendAction(dst, r.Action, r.Meta, r.Headers)
 	}
-	a := Auth{
-		ID: string(r.authID), Token: r.token, Subprotocol: textOf(r.subprotocol),
-		Cookie: r.cookie, Headers: r.headers,
-	}
-	if user, ok := rawjson.Text(r.userID); ok {
-		text := string(user)
-		a.UserID = &text
-	}
+	a := r.Auth()
 	return c.AppendAuth(dst, &a)
 }

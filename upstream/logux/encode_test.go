@@ -247,9 +247,9 @@ func FuzzAppendRequest(f *testing.F) {
 		}
 		want := appendID(nil, req)
 		if raw != nil {
-			want = commandOf(raw).id()
+			want = commandID(raw)
 		}
-		if id := commandOf(got.Commands[0]).id(); string(id) != string(want) {
+		if id := commandID(got.Commands[0]); string(id) != string(want) {
 			t.Errorf("%s has the id %q, want %q", body, id, want)
 		}
 	})

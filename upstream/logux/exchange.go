@@ -21,8 +21,8 @@ const maxDetail = 8 << 10
 // For each piece fed, a question gets at most one answer, which has everything that the piece made
 // known: items in order, the reply, and how it ended. A back-end that answers all at once is thus
 // one answer. The reply is in the answer of the piece in which it came, which need not be the last.
-// A question that was a raw command gets one answer for each element that is for it; the last of
-// them is the element that decides, or one without an element.
+// A question that was a raw command gets one answer for each element that is for it, or with Together one
+// for those of a piece; the last of them has the element that decides, or none.
 //
 // Each question gets exactly one answer with Last, whatever comes. When all have it, Open is 0 and
 // the rest of the body means nothing.
@@ -32,6 +32,8 @@ type Exchange struct {
 	split rawjson.Splitter
 	asks  []ask
 	open  int
+	piece int // bytes of the piece that is being fed
+	raws  int // questions that are raw commands, whose answers are passed on as they are
 	emit  func(i int, a *upstream.Answer)
 }
 
@@ -56,14 +58,20 @@ func (x *Exchange) Reset(maxElement int, emit func(i int, a *upstream.Answer), r
 	x.split.MaxElement = maxElement
 	x.split.Reset()
 	x.emit = emit
-	x.open = len(reqs)
+	x.open, x.raws = len(reqs), 0
 	x.asks = slices.Grow(x.asks[:0], len(reqs))[:len(reqs)]
 	for i, req := range reqs {
 		id := x.asks[i].id[:0]
-		if req.Raw != nil {
-			id = append(id, commandOf(req.Raw).id()...)
-		} else {
+		switch {
+		case req.RawID != nil:
+			id = append(id, req.RawID...)
+		case req.Raw != nil:
+			id = append(id, commandID(req.Raw)...)
+		default:
 			id = appendID(id, req)
+		}
+		if req.Raw != nil {
+			x.raws++
 		}
 		x.asks[i] = ask{req: req, id: id}
 	}
@@ -82,6 +90,7 @@ func (x *Exchange) Open() int { return x.open }
 
 // Feed reads a piece of the body. It calls emit before it returns.
 func (x *Exchange) Feed(piece []byte) {
+	x.piece = len(piece)
 	for x.open > 0 {
 		element, rest, err := x.split.Next(piece)
 		switch {
@@ -198,7 +207,7 @@ func (x *Exchange) element(element []byte) {
 		x.endAll(upstream.Unavailable, "the answer cannot be read: not UTF-8")
 		return
 	}
-	a, err := DecodeAnswer(element)
+	a, err := decodeAnswer(element, x.raws < len(x.asks))
 	if a.Kind == None {
 		return
 	}
@@ -230,8 +239,17 @@ func (x *Exchange) element(element []byte) {
 func (x *Exchange) raw(i int, a *Answer, err error, element []byte) {
 	k := &x.asks[i]
 	k.heard = true
-	x.send(i) // one answer, one element
-	k.answer().Raw = bytes.Clone(element)
+	if !k.req.Together {
+		x.send(i) // one answer, one element
+	}
+	out := k.answer()
+	switch {
+	case len(out.Raw) > 0:
+		out.Raw = append(out.Raw, ',')
+	case k.req.Together: // what the piece has for this question, where all get as much
+		out.Raw = make([]byte, 0, max(len(element), x.piece/len(x.asks)))
+	}
+	out.Raw = append(out.Raw, element...)
 	switch a.Kind {
 	case Approved:
 		k.approved = true
@@ -320,12 +338,12 @@ func (x *Exchange) step(k *ask, a *Answer) {
 
 // deliver takes an action answer: the first that is for nobody in particular is the reply.
 func (k *ask) deliver(a *Answer) {
-	typ, payload, more := typeOf(a.Action)
+	typ, payload, more := ActionParts(a.Action)
 	reply := a.To.Empty() && !k.replied && !subscribes(k.req)
 	if payload != nil && (reply || !more) {
 		payload = bytes.Clone(payload)
 	} else {
-		payload = withoutType(a.Action)
+		payload = WithoutType(a.Action)
 	}
 	if reply {
 		k.replied = true

@@ -40,7 +40,7 @@ func answers(t *testing.T, pieces []string, end bool, reqs ...*upstream.Request)
 		}
 		x.Feed([]byte(piece))
 		for i := range got {
-			if len(got[i]) > before[i]+1 && reqs[i].Raw == nil {
+			if len(got[i]) > before[i]+1 && (reqs[i].Raw == nil || reqs[i].Together) {
 				t.Errorf("%q: the piece %q made %d answers", pieces, piece, len(got[i])-before[i])
 			}
 		}
@@ -197,18 +197,26 @@ func TestExchangeOfRaw(t *testing.T) {
 			body := strings.ReplaceAll(test.body, "$", id)
 			for _, pieces := range [][]string{{body}, single(body)} {
 				list := answers(t, pieces, true, &upstream.Request{Raw: []byte(test.raw)})[0]
-				var raws []string
-				for _, a := range list {
-					if a.Raw != nil {
-						raws = append(raws, strings.ReplaceAll(string(a.Raw), id, "$"))
-					}
+				var elements []string
+				for raw := range raws(list) {
+					elements = append(elements, strings.ReplaceAll(raw, id, "$"))
 				}
 				last := list[len(list)-1]
-				if !slices.Equal(raws, test.want) || !last.Last || last.Outcome != test.outcome {
-					t.Errorf("%s in %d pieces: %q, then %v, want %q, then %v", test.body, len(pieces), raws, last.Outcome, test.want, test.outcome)
+				if !slices.Equal(elements, test.want) || !last.Last || last.Outcome != test.outcome {
+					t.Errorf("%s in %d pieces: %q, then %v, want %q, then %v", test.body, len(pieces), elements, last.Outcome, test.want, test.outcome)
 				}
 				if test.outcome == upstream.OK && last.Raw == nil {
 					t.Errorf("%s: the element that decides is not the last answer", test.body)
+				}
+
+				list = answers(t, pieces, true, &upstream.Request{Raw: []byte(test.raw), Together: true})[0]
+				together := strings.ReplaceAll(strings.Join(slices.Collect(raws(list)), ","), id, "$")
+				last = list[len(list)-1]
+				if together != strings.Join(test.want, ",") || !last.Last || last.Outcome != test.outcome {
+					t.Errorf("%s in %d pieces together: %s, then %v, want %q, then %v", test.body, len(pieces), together, last.Outcome, test.want, test.outcome)
+				}
+				if ended := test.name != "truncated"; ended && len(pieces) == 1 && len(list) != 1 {
+					t.Errorf("%s at once makes %d answers", test.body, len(list))
 				}
 			}
 		})
@@ -307,9 +315,10 @@ func FuzzExchange(f *testing.F) {
 		other := question()
 		other.Number++
 		raw := &upstream.Request{Raw: []byte(`["action",{"type":"x"},{"id":"` + questionID + `"}]`)}
-		whole := answers(t, []string{body}, true, question(), other, raw)
+		together := &upstream.Request{Raw: raw.Raw, Together: true}
+		whole := answers(t, []string{body}, true, question(), other, raw, together)
 		for _, pieces := range [][]string{pieces, single(body)} {
-			cut := answers(t, pieces, true, question(), other, raw)
+			cut := answers(t, pieces, true, question(), other, raw, together)
 			for i := range 2 {
 				if a, b := merge(whole[i]), merge(cut[i]); !reflect.DeepEqual(a, b) {
 					t.Errorf("%q whole is answered %s, in the pieces %q %s", body, show(a), pieces, show(b))
@@ -319,9 +328,15 @@ func FuzzExchange(f *testing.F) {
 			if !slices.Equal(a, b) {
 				t.Errorf("%q whole has the raw answers %q, in the pieces %q %q", body, a, pieces, b)
 			}
+			if c := strings.Join(slices.Collect(raws(cut[3])), ","); c != strings.Join(a, ",") || last(cut[2]) != last(cut[3]) {
+				t.Errorf("%q in the pieces %q is %q, then %v, together, and %q, then %v, one by one", body, pieces, c, last(cut[3]), a, last(cut[2]))
+			}
 		}
 	})
 }
+
+// last is how it ended.
+func last(list []*upstream.Answer) upstream.Outcome { return list[len(list)-1].Outcome }
 
 func raws(list []*upstream.Answer) func(func(string) bool) {
 	return func(yield func(string) bool) {

@@ -92,6 +92,24 @@ func Elements(raw []byte) iter.Seq[[]byte] {
 	}
 }
 
+// Cut returns the value at the beginning of raw, and what follows it: nothing but a part of a valid text
+// may. Both point into raw; without a value the first is empty.
+func Cut(raw []byte) (value, rest []byte) {
+	from := skipSpace(raw, 0)
+	end := skipValue(raw, from)
+	return raw[from:end:end], raw[end:]
+}
+
+// CutElement is [Cut] for an element of an array: it also takes the comma behind it. Behind the last one
+// follows the bracket.
+func CutElement(raw []byte) (element, rest []byte) {
+	element, rest = Cut(raw)
+	if i := skipSpace(rest, 0); i < len(rest) && rest[i] == ',' {
+		rest = rest[i+1:]
+	}
+	return element, rest
+}
+
 // Text returns what a valid string says; ok is false for what is no string. Without escapes it
 // points into raw. Bytes that are not UTF-8 stay as they are unless there are escapes too.
 func Text(raw []byte) (text []byte, ok bool) {

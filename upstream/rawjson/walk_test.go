@@ -210,3 +210,30 @@ func BenchmarkSplitter(b *testing.B) {
 		}
 	}
 }
+
+func TestCut(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		raw  string
+		want []string // each element and what follows it
+	}{
+		{`1 , "a,]" ,{"b":[1,2]},[ ] ]`, []string{`1|"a,]" ,{"b":[1,2]},[ ] ]`, `"a,]"|{"b":[1,2]},[ ] ]`, `{"b":[1,2]}|[ ] ]`, `[ ]|]`, `|]`}},
+		{``, []string{`|`}},
+		{` `, []string{`|`}},
+		{`]`, []string{`|]`}},
+		{`"\\",2`, []string{`"\\"|2`, `2|`, `|`}},
+	}
+	for _, test := range tests {
+		rest := []byte(test.raw)
+		for _, want := range test.want {
+			var element []byte
+			element, rest = CutElement(rest)
+			if got := string(element) + "|" + strings.TrimSpace(string(rest)); got != want {
+				t.Errorf("%q: cut into %q, want %q", test.raw, got, want)
+			}
+		}
+	}
+	if value, rest := Cut([]byte(` {"a":1} ,2`)); string(value) != `{"a":1}` || string(rest) != ` ,2` {
+		t.Errorf("cut into %q and %q", value, rest)
+	}
+}

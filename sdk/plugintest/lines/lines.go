@@ -10,6 +10,7 @@
 //	TIMER ms            answers "timer" so many ms later
 //	BIND key            hands the session to the named actor key, which counts the frames of all its
 //	                    sessions: answers "key count" to each
+//	LOCAL               answers whether the client is of this machine
 //	BIG n               answers n bytes
 //	CLOSE code reason   closes
 //	CRASH               ends the process with status 3
@@ -17,6 +18,28 @@
 //	BOOM                panics in a goroutine, which ends the process
 //	HANG                never returns, until the link ends
 //	SLEEP ms            sleeps in the handler and answers "slept"
+//
+// These are verbs at a named actor too, where all else is a frame to be counted:
+//
+//	CALL tag order json asks the upstream, in that order, and answers "tag reply."; without the full stop
+//	                    when more follows, with the number of the outcome when there is no reply
+//	DETACH tag          takes calls out of their order
+//	CANCEL tag          cancels calls that wait
+//	TELL key text       tells the named actor, which answers "key told text" to each of its sessions
+//	WAKE ms             answers "woken" so many ms later
+//	LATE                answers what an actor heard when no session of its was there
+//	OWN name            joins the private channel $name
+//	EXCEPT c x text     publishes the text on c, but not to members of $x
+//	COUNTED c text      publishes on $c and "beside", and answers "counted n."
+//	PUSH type json      asks the route's other upstream
+//	COMMAND json        asks in the upstream's own form, for elements together
+//	VOUCH user token    asks who somebody else's client is
+//	HOLD name           claims the name, if nobody has it, and answers "hold 1." where it is granted
+//	TAKE name key       takes the name from who has it, and hands the session to the actor key
+//	NEXT c n text       publishes on c "text" and "text, then", at place n of the order c
+//	KNOW c n text       answers text, which tells what order c has up to n
+//	TOLD c n            tells all members of c what order c has up to n, without a frame, and answers
+//	                    "told m."
 //
 // On TCP there are two more, and an end of what the client sends is answered with "eof" and the end of
 // the session:
@@ -86,13 +109,19 @@ func (p *Lines) Step(s *sdk.Session[State], ev sdk.Event) error {
 		}
 		s.Timer("idle", p.cfg.Idle) // the core's: survives the plugin
 	case sdk.Timer:
-		if e.Name == "idle" {
+		switch e.Name {
+		case "idle":
 			s.Close(sdk.CloseIdle)
-			return nil
+		case "wake":
+			woken(s)
+		default:
+			s.Text("timer")
 		}
-		s.Text("timer")
 	case sdk.Frame:
 		if s.Named() {
+			if known, err := shared(s, e.Data); known {
+				return err
+			}
 			s.State.N++
 			s.Textf("%s %d", s.Key(), s.State.N)
 			return nil
@@ -106,6 +135,9 @@ func (p *Lines) Step(s *sdk.Session[State], ev sdk.Event) error {
 		if e.Binary && s.Info().Transport == sdk.TCP {
 			took(s, e.Data)
 			return nil
+		}
+		if known, err := shared(s, e.Data); known {
+			return err
 		}
 		return p.verb(s, e)
 	case sdk.Eof:
@@ -130,7 +162,13 @@ func (p *Lines) Step(s *sdk.Session[State], ev sdk.Event) error {
 	case sdk.Bound:
 		s.Textf("%s bound", s.Key())
 	case sdk.Answer:
-		s.Text(e.TextOr("back-end unavailable"))
+		answered(s, e)
+	case sdk.Told:
+		told(s, e)
+	case sdk.Closed:
+		if s.Named() && e.Code == takenOver {
+			keep(s, "taken over")
+		}
 	}
 	return nil
 }
@@ -174,6 +212,8 @@ func (p *Lines) verb(s *sdk.Session[State], e sdk.Frame) error {
 		s.Timer("timer", millis(rest))
 	case "BIND":
 		s.Bind(string(rest))
+	case "LOCAL":
+		s.Textf("local %t", s.Info().Local)
 	case "BIG":
 		n, err := strconv.Atoi(string(rest))
 		if err != nil || n < 0 {
@@ -214,11 +254,6 @@ func suffer(s *sdk.Session[State], verb string, rest []byte) error {
 		return sdk.Reject("unknown command", sdk.KeepOpen)
 	}
 	return nil
-}
-
-func millis(text []byte) time.Duration {
-	n, _ := strconv.Atoi(string(text)) // a test that means no number means none
-	return time.Duration(n) * time.Millisecond
 }
 
 // Encode implements sdk.Encoder: a text is shown as it is.

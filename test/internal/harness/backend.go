@@ -49,9 +49,9 @@ func StartBackend(t testing.TB) *Backend {
 }
 
 // Upstream is the block of bridge.hcl that names this back-end upstream.logux.app. Connections are
-// many, so that no question waits for another's answer.
+// many, so that no question waits for another's answer, and are waited for on a busy machine.
 func (b *Backend) Upstream() string {
-	return fmt.Sprintf("upstream \"logux\" \"app\" {\n  url = %q\n  secret = %q\n  max_connections = 4096\n}\n", b.URL, Secret)
+	return fmt.Sprintf("upstream \"logux\" \"app\" {\n  url = %q\n  secret = %q\n  max_connections = 4096\n  connect_timeout = \"30s\"\n  timeout = \"30s\"\n}\n", b.URL, Secret)
 }
 
 // ServeHTTP answers a request of the protocol.

@@ -5,16 +5,13 @@ package harness
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -55,6 +52,11 @@ type Config struct {
 	Unready bool
 	// Starting says that nothing is waited for.
 	Starting bool
+	// Wrap is a command that runs bridge, whose own words follow it; nil: none does.
+	Wrap []string
+	// Log is where it logs to; nil: where the other functions look for that. With it nothing is waited
+	// for but the control socket.
+	Log *os.File
 }
 
 // Start runs a bridge and waits until it is ready. When the test ends it is stopped, if the test has
@@ -80,18 +82,52 @@ func Start(t testing.TB, cfg Config) *Bridge {
 		t.Fatal(err)
 	}
 	b.run(cfg)
-	if cfg.Starting {
+	if cfg.Log != nil {
+		Until(t, startLimit, "somebody answers at the socket", func() bool {
+			conn, err := net.Dial("unix", filepath.Join(dir, "data", "bridge.sock"))
+			if err != nil {
+				return false
+			}
+			return conn.Close() == nil
+		})
+	}
+	if cfg.Starting || cfg.Log != nil {
 		return b
 	}
-	Until(t, startLimit, "the bridge says where it listens", func() bool {
+	b.awaitListening()
+	if !cfg.Unready {
+		b.awaitReady()
+	}
+	return b
+}
+
+// AwaitReady waits until a bridge that was started with Starting serves.
+func (b *Bridge) AwaitReady() {
+	b.t.Helper()
+	b.awaitListening()
+	b.awaitReady()
+}
+
+func (b *Bridge) awaitListening() {
+	b.t.Helper()
+	Until(b.t, startLimit, "the bridge says where it listens", func() bool {
 		b.failIfEnded()
 		b.addrs = b.addresses()
 		return b.addrs["public"] != "" && b.addrs["admin"] != ""
 	})
-	if !cfg.Unready {
-		Until(t, startLimit, "/ready answers 200", func() bool { return b.get("/ready") == http.StatusOK })
-	}
-	return b
+}
+
+func (b *Bridge) awaitReady() {
+	b.t.Helper()
+	Until(b.t, startLimit, "/ready answers 200", func() bool { return b.get("/ready") == http.StatusOK })
+}
+
+// Again starts a bridge that has ended once more, in its own folder, and waits until it serves.
+func (b *Bridge) Again(cfg Config) {
+	b.t.Helper()
+	b.ended, b.known = make(chan struct{}), false
+	b.run(cfg)
+	b.AwaitReady()
 }
 
 // Write replaces bridge.hcl but for its head, and does nothing else.
@@ -136,7 +172,11 @@ func (b *Bridge) run(cfg Config) {
 		b.t.Fatal(err)
 	}
 	defer out.Close()
-	b.cmd = exec.Command(Program("bridge"), "run", "--config", filepath.Join(b.dir, "bridge.hcl"), "--log-format", "json", "--log-level", cmp.Or(cfg.LogLevel, "info"))
+	command := append(slices.Clone(cfg.Wrap), Program("bridge"), "run", "--config", filepath.Join(b.dir, "bridge.hcl"), "--log-format", "json", "--log-level", cmp.Or(cfg.LogLevel, "info"))
+	b.cmd = exec.Command(command[0], command[1:]...)
+	if cfg.Log != nil {
+		out = cfg.Log
+	}
 	b.cmd.Stdout, b.cmd.Stderr = out, out
 	b.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + b.dir, "TMPDIR=" + b.Tmp()}, cfg.Env...)
 	// It goes when the tests go, however these end.
@@ -180,113 +220,6 @@ func (b *Bridge) AddressOf(listener string) string {
 
 // URL is that of a WebSocket path of the public listener.
 func (b *Bridge) URL(path string) string { return "ws://" + b.Address() + path }
-
-// logLine is a line of the log, as far as stories look into it.
-type logLine struct {
-	Level    string `json:"level"`
-	Msg      string `json:"msg"`
-	Plugin   string `json:"plugin"`
-	Listener string `json:"listener"`
-	Address  string `json:"address"`
-	Err      string `json:"err"`
-	Mend     string `json:"mend"`
-	Change   string `json:"change"`
-}
-
-// Log is what the bridge has logged so far.
-func (b *Bridge) Log() string {
-	text, err := os.ReadFile(b.logFile())
-	if err != nil {
-		b.t.Error(err)
-	}
-	return string(text)
-}
-
-func (b *Bridge) lines() []logLine {
-	var list []logLine
-	for line := range strings.Lines(b.Log()) {
-		var l logLine
-		if json.Unmarshal([]byte(line), &l) == nil {
-			list = append(list, l)
-		}
-	}
-	return list
-}
-
-// Names reports whether a warning or an error in the log names the plugin and holds the text, in its
-// message or its error.
-func (b *Bridge) Names(plugin, text string) bool {
-	for _, l := range b.lines() {
-		if (l.Level == "ERROR" || l.Level == "WARN") && l.Plugin == plugin &&
-			(strings.Contains(l.Msg, text) || strings.Contains(l.Err, text)) {
-			return true
-		}
-	}
-	return false
-}
-
-func (b *Bridge) addresses() map[string]string {
-	at := make(map[string]string)
-	for _, l := range b.lines() {
-		if l.Msg == "listening" && l.Address != "" {
-			at[l.Listener] = l.Address
-		}
-	}
-	return at
-}
-
-var admin = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-
-// get returns the status of a path of the admin address, 0 when there was no answer.
-func (b *Bridge) get(path string) int {
-	resp, err := admin.Get("http://" + b.addrs["admin"] + path)
-	if err != nil {
-		return 0
-	}
-	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, resp.Body)
-	return resp.StatusCode
-}
-
-// Plugin is an entry of /api/plugins.
-type Plugin struct {
-	Name     string `json:"name"`
-	Pid      int    `json:"pid"`
-	State    string `json:"state"`
-	Restarts int    `json:"restarts"`
-	Sessions int    `json:"sessions"`
-	Links    int    `json:"links"`
-	Error    string `json:"error"`
-	Mend     string `json:"mend"`
-}
-
-// Plugin is what /api/plugins says of one; it is the zero Plugin when that cannot be asked.
-func (b *Bridge) Plugin(name string) Plugin {
-	list, err := b.Plugins()
-	if err != nil {
-		b.t.Errorf("/api/plugins: %v", err)
-	}
-	for _, p := range list {
-		if p.Name == name {
-			return p
-		}
-	}
-	return Plugin{}
-}
-
-// Plugins is what /api/plugins says.
-func (b *Bridge) Plugins() ([]Plugin, error) {
-	resp, err := admin.Get("http://" + b.addrs["admin"] + "/api/plugins")
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("status %d", resp.StatusCode)
-	}
-	var list []Plugin
-	return list, json.NewDecoder(resp.Body).Decode(&list)
-}
 
 // Children are the live processes that this bridge started, also those it did not take along when it
 // ended.
@@ -356,6 +289,20 @@ func (b *Bridge) Stop() int {
 		b.t.Errorf("the bridge does not end within %v of SIGTERM", stopLimit)
 		_ = b.cmd.Process.Kill()
 		<-b.ended
+	}
+	return b.cmd.ProcessState.ExitCode()
+}
+
+// Await waits until the bridge, which was asked to, has ended, and returns its exit status, -1 when a
+// signal ended it.
+func (b *Bridge) Await(limit time.Duration) int {
+	b.t.Helper()
+	b.known = true
+	select {
+	case <-b.ended:
+	case <-time.After(limit):
+		b.t.Errorf("the bridge does not end within %v", limit)
+		b.Kill()
 	}
 	return b.cmd.ProcessState.ExitCode()
 }

@@ -117,7 +117,7 @@ func (n *Neighbours) echo(l *Lines, number int) error {
 		if got != want {
 			return fmt.Errorf("echo %q, want %q", got, want)
 		}
-		raise(&n.worst, int64(time.Since(asked)))
+		Raise(&n.worst, int64(time.Since(asked)))
 		n.echoes.Add(1)
 	}
 }

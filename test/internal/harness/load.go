@@ -274,13 +274,14 @@ func (s *loadSession) take(frame []byte) error {
 // note keeps the worst of the times.
 func (l *Load) note(now time.Time, took time.Duration) {
 	l.answered.Add(1)
-	raise(&l.worst, int64(took))
+	Raise(&l.worst, int64(took))
 	if before := l.last.Swap(now.UnixNano()); before < now.UnixNano() {
-		raise(&l.silence, now.UnixNano()-before)
+		Raise(&l.silence, now.UnixNano()-before)
 	}
 }
 
-func raise(most *atomic.Int64, to int64) {
+// Raise makes most at least to.
+func Raise(most *atomic.Int64, to int64) {
 	was := most.Load()
 	for to > was && !most.CompareAndSwap(was, to) {
 		was = most.Load()

@@ -57,6 +57,12 @@ func Ask(ws *websocket.Conn, text string) (string, error) {
 	return string(data), err
 }
 
+// Read returns the next frame.
+func Read(ws *websocket.Conn, limit time.Duration) (string, error) {
+	data, err := read(ws, limit)
+	return string(data), err
+}
+
 // Close closes a WebSocket in order.
 func Close(ws *websocket.Conn) {
 	_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(1000, ""), time.Now().Add(time.Second))

@@ -107,8 +107,11 @@ func (c *Client) Post(ctx context.Context, until time.Time, header string, body 
 		if err != nil {
 			return nil, err
 		}
-		n.begin(ctx)
-		written, err := n.write(header, body)
+		if !n.begin(ctx) {
+			n.drop()
+			continue
+		}
+		written, err := n.write(header, body, reused, until)
 		if err == nil {
 			if err = n.readHead(); err == nil {
 				return (*Response)(n), nil
@@ -128,6 +131,9 @@ func (c *Client) Close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true
+	for _, n := range c.idle {
+		n.unwatch() // which may last longer than the client
+	}
 	c.idle = nil
 	for n := range c.all {
 		_ = n.net.Close()

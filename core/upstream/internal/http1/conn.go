@@ -2,6 +2,7 @@ package http1
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,17 +27,21 @@ type conn struct {
 	client *Client
 	net    net.Conn
 	raw    syscall.RawConn // of the socket; nil when there is none to look at
+	plain  bool            // nothing stands between net and the socket
 	abort  func()          // closes net
 	probe  func(fd uintptr) bool
 	alive  bool // what probe found
+	turn   turn
 
 	in      []byte
 	r, w    int // what was read and not yet used is in[r:w]
 	out     []byte
 	expires time.Time // do not use after it
 
-	stop func() bool     // ends the watch of the request's context
-	ctx  context.Context //nolint:containedctx // of the request that runs: it says why the socket was closed
+	// ctx is that of the request that runs, or ran last: it says why the socket was closed. One that has an
+	// end is watched until there is another, as most requests have the same.
+	ctx  context.Context //nolint:containedctx // see above
+	stop func() bool     // ends the watch; nil: there is none
 	head head
 	body body
 	some bool // a byte of the body came
@@ -48,36 +53,74 @@ type Response conn
 func newConn(c *Client, secured, socket net.Conn) *conn {
 	n := &conn{client: c, net: secured, in: make([]byte, inSize)}
 	n.abort = func() { _ = secured.Close() }
-	n.probe = n.look
+	n.probe, n.turn.take = n.look, n.take
 	if sc, ok := socket.(syscall.Conn); ok {
 		n.raw, _ = sc.SyscallConn()
+		n.plain = canTake && n.raw != nil && secured == socket
 	}
 	return n
 }
 
 // usable reports whether a connection that was kept may be used, and sets its deadline. The server
-// may have closed it since, or have said something that nobody asked for.
+// may have closed it since, or have said something that nobody asked for; of a plain one that is seen
+// when the request is written.
 func (n *conn) usable(until time.Time) bool {
-	if time.Now().After(n.expires) || n.net.SetDeadline(until) != nil {
+	switch {
+	case time.Now().After(n.expires):
+		return false
+	case n.plain:
+		return n.net.SetReadDeadline(until) == nil
+	case n.net.SetDeadline(until) != nil:
 		return false
 	}
-	if n.raw == nil {
-		return true
-	}
+	return n.raw == nil || n.silent()
+}
+
+// silent reports whether the socket is open, and nothing came on it.
+func (n *conn) silent() bool {
 	n.alive = false
 	return n.raw.Read(n.probe) == nil && n.alive
 }
 
-func (n *conn) begin(ctx context.Context) {
-	n.ctx = ctx
+// begin makes a connection that of a request; false: the context of the one before closes it just now.
+func (n *conn) begin(ctx context.Context) bool {
 	n.r, n.w, n.some = 0, 0, false
-	n.stop = nil
+	if n.ctx == ctx {
+		return true
+	}
+	if !n.unwatch() {
+		return false
+	}
+	n.ctx = ctx
 	if ctx.Done() != nil {
 		n.stop = context.AfterFunc(ctx, n.abort)
 	}
+	return true
 }
 
-func (n *conn) write(header string, body []byte) (written int, err error) {
+// unwatch ends the watch of a context; false: that has ended, and closes the connection.
+func (n *conn) unwatch() bool {
+	stop := n.stop
+	n.ctx, n.stop = nil, nil
+	return stop == nil || stop()
+}
+
+// turn is a request of a plain connection up to the first bytes of the response. All of it is one wait for
+// the socket: to look for these bytes before they can be there would cost a system call for each request.
+type turn struct {
+	take func(fd uintptr) bool // the connection's, made a value once
+
+	kept    bool // the connection was kept, and is to be looked at
+	begun   bool
+	written int
+	err     error
+}
+
+var errStale = errors.New("the server closed a connection, or said something unasked")
+
+// write writes a request. Of a plain connection it also waits for the first bytes of the response. kept
+// says that the connection had another one.
+func (n *conn) write(header string, body []byte, kept bool, until time.Time) (written int, err error) {
 	out := n.out[:0]
 	out = append(out, n.client.head...)
 	out = strconv.AppendInt(out, int64(len(body)), 10)
@@ -86,7 +129,27 @@ func (n *conn) write(header string, body []byte) (written int, err error) {
 	if cap(out) <= outSize {
 		n.out = out
 	}
-	return n.net.Write(out)
+	if !n.plain {
+		return n.net.Write(out)
+	}
+	t := &n.turn
+	n.out, t.kept, t.begun, t.written, t.err = out, kept, false, 0, nil
+	err = n.raw.Read(t.take)
+	if cap(out) > outSize {
+		n.out = nil
+	}
+	written = t.written
+	switch {
+	case err != nil || t.err != nil:
+		return written, cmp.Or(err, t.err)
+	case written < len(out): // the socket is full
+		if err := n.net.SetWriteDeadline(until); err != nil {
+			return written, err
+		}
+		more, err := n.net.Write(out[written:])
+		return written + more, err
+	}
+	return written, nil
 }
 
 // fill reads more, behind what is there.
@@ -158,9 +221,7 @@ func (n *conn) explain(ctx context.Context, err error) error {
 
 // drop closes the connection for good.
 func (n *conn) drop() {
-	if n.stop != nil {
-		n.stop()
-	}
+	n.unwatch()
 	_ = n.net.Close()
 	c := n.client
 	c.mu.Lock()
@@ -220,8 +281,7 @@ func (r *Response) Buffered() (piece []byte, complete bool) {
 // Close ends the request. The connection is kept if the body was read to its end, else closed.
 func (r *Response) Close() {
 	n := (*conn)(r)
-	aborted := n.stop != nil && !n.stop()
-	n.stop, n.ctx = nil, nil
+	aborted := n.ctx == nil || n.ctx.Err() != nil
 	if aborted || !n.body.complete || !n.head.keep || n.r != n.w {
 		n.drop()
 		return

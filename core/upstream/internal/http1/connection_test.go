@@ -3,6 +3,7 @@ package http1
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -73,6 +75,38 @@ func TestAskedOnce(t *testing.T) {
 	}
 }
 
+// What the socket does not take at once is written as it takes it, on a new connection and on one that was kept.
+func TestLargeRequests(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	u := server(t, func(c net.Conn, _ int) {
+		r := bufio.NewReaderSize(c, 16)
+		for {
+			body, ok := request(c, r)
+			if !ok {
+				return
+			}
+			asked.Add(1)
+			sum := sha256.Sum256([]byte(body))
+			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 64\r\n\r\n%x", sum)
+		}
+	})
+	c := client(t, u)
+	for i := range 4 {
+		body := strings.Repeat(strconv.Itoa(i)+"large", 2<<20)
+		want := fmt.Sprintf("%x", sha256.Sum256([]byte(body)))
+		if _, answer, err := ask(t, c, body); answer != want || err != nil {
+			t.Fatalf("request %d: %q, %v, want %q", i, answer, err, want)
+		}
+		if _, answer, err := ask(t, c, ""); answer != fmt.Sprintf("%x", sha256.Sum256(nil)) || err != nil {
+			t.Fatalf("the empty request behind it: %q, %v", answer, err)
+		}
+	}
+	if got := asked.Load(); got != 8 || len(c.all) != 1 {
+		t.Errorf("asked %d times on %d connections, want 8 on one", got, len(c.all))
+	}
+}
+
 // A server that closes a connection which nobody uses must not cost a request.
 func TestClosedWhileIdle(t *testing.T) {
 	t.Parallel()
@@ -96,7 +130,7 @@ func TestClosedWhileIdle(t *testing.T) {
 		poll(t, func() bool {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			return len(c.idle) == 1 && !c.idle[0].usable(soon())
+			return len(c.idle) == 1 && !c.idle[0].silent()
 		})
 	}
 	if got := asked.Load(); got != 5 {
@@ -135,7 +169,7 @@ func TestUnaskedAnswer(t *testing.T) {
 		poll(t, func() bool {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			return len(c.idle) == 0 || !c.idle[0].usable(soon())
+			return len(c.idle) == 0 || !c.idle[0].silent()
 		})
 	}
 }
@@ -373,6 +407,40 @@ func TestRetryAfter(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%q means %v, want %v", value, got, want)
+		}
+	}
+}
+
+// The context of a request whose response was read to its end is over for the next one: if it ends, that
+// costs a connection at most.
+func TestContextOfTheRequestBefore(t *testing.T) {
+	t.Parallel()
+	u := server(t, func(c net.Conn, _ int) {
+		for r := bufio.NewReader(c); ; {
+			if _, ok := request(c, r); !ok {
+				return
+			}
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+		}
+	})
+	c := client(t, u)
+	for i := range 200 {
+		ctx, cancel := context.WithCancel(t.Context())
+		r, err := c.Post(ctx, soon(), "", nil)
+		if err != nil {
+			t.Fatalf("request %d: %v", i, err)
+		}
+		if answer, err := readAll(r); answer != "ok" || err != nil {
+			t.Fatalf("request %d: %q, %v", i, answer, err)
+		}
+		r.Close()
+		if i%2 == 0 {
+			cancel()
+		} else {
+			go cancel() // while the next one runs
+		}
+		if _, answer, err := ask(t, c, "x"); answer != "ok" || err != nil {
+			t.Fatalf("request behind that of a context that ended %d: %q, %v", i, answer, err)
 		}
 	}
 }

@@ -211,6 +211,76 @@ func (FieldType) EnumDescriptor() ([]byte, []int) {
 	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{2}
 }
 
+// Measure is what a metric counts, of this plugin on this node.
+type Measure int32
+
+const (
+	Measure_MEASURE_UNSPECIFIED      Measure = 0 // nothing: the metric is not shown
+	Measure_MEASURE_CHANNELS         Measure = 1 // number of channels that have members
+	Measure_MEASURE_CHANNELS_TOTAL   Measure = 2 // rising: channels that got their first member
+	Measure_MEASURE_SESSIONS         Measure = 3 // number of open sessions, but for plain requests
+	Measure_MEASURE_NODES            Measure = 4 // number of nodes that live, this one among them
+	Measure_MEASURE_FRAMES_IN_TOTAL  Measure = 5 // rising: frames that clients sent
+	Measure_MEASURE_FRAMES_OUT_TOTAL Measure = 6 // rising: frames that clients were sent
+	Measure_MEASURE_UNSENT_TOTAL     Measure = 7 // rising: frames of Act and counted publishes that a session did not take
+	// Time that Act took, in seconds: a summary of the last ten minutes. Its label "scenario" says "local", or
+	// "forward" where the session is on another node.
+	Measure_MEASURE_ACT_SECONDS Measure = 8
+)
+
+// Enum value maps for Measure.
+var (
+	Measure_name = map[int32]string{
+		0: "MEASURE_UNSPECIFIED",
+		1: "MEASURE_CHANNELS",
+		2: "MEASURE_CHANNELS_TOTAL",
+		3: "MEASURE_SESSIONS",
+		4: "MEASURE_NODES",
+		5: "MEASURE_FRAMES_IN_TOTAL",
+		6: "MEASURE_FRAMES_OUT_TOTAL",
+		7: "MEASURE_UNSENT_TOTAL",
+		8: "MEASURE_ACT_SECONDS",
+	}
+	Measure_value = map[string]int32{
+		"MEASURE_UNSPECIFIED":      0,
+		"MEASURE_CHANNELS":         1,
+		"MEASURE_CHANNELS_TOTAL":   2,
+		"MEASURE_SESSIONS":         3,
+		"MEASURE_NODES":            4,
+		"MEASURE_FRAMES_IN_TOTAL":  5,
+		"MEASURE_FRAMES_OUT_TOTAL": 6,
+		"MEASURE_UNSENT_TOTAL":     7,
+		"MEASURE_ACT_SECONDS":      8,
+	}
+)
+
+func (x Measure) Enum() *Measure {
+	p := new(Measure)
+	*p = x
+	return p
+}
+
+func (x Measure) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Measure) Descriptor() protoreflect.EnumDescriptor {
+	return file_bridge_plugin_v1_plugin_proto_enumTypes[3].Descriptor()
+}
+
+func (Measure) Type() protoreflect.EnumType {
+	return &file_bridge_plugin_v1_plugin_proto_enumTypes[3]
+}
+
+func (x Measure) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Measure.Descriptor instead.
+func (Measure) EnumDescriptor() ([]byte, []int) {
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{3}
+}
+
 type Outcome int32
 
 const (
@@ -259,11 +329,11 @@ func (x Outcome) String() string {
 }
 
 func (Outcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_bridge_plugin_v1_plugin_proto_enumTypes[3].Descriptor()
+	return file_bridge_plugin_v1_plugin_proto_enumTypes[4].Descriptor()
 }
 
 func (Outcome) Type() protoreflect.EnumType {
-	return &file_bridge_plugin_v1_plugin_proto_enumTypes[3]
+	return &file_bridge_plugin_v1_plugin_proto_enumTypes[4]
 }
 
 func (x Outcome) Number() protoreflect.EnumNumber {
@@ -272,7 +342,7 @@ func (x Outcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Outcome.Descriptor instead.
 func (Outcome) EnumDescriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{3}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{4}
 }
 
 type ActorKind int32
@@ -311,11 +381,11 @@ func (x ActorKind) String() string {
 }
 
 func (ActorKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_bridge_plugin_v1_plugin_proto_enumTypes[4].Descriptor()
+	return file_bridge_plugin_v1_plugin_proto_enumTypes[5].Descriptor()
 }
 
 func (ActorKind) Type() protoreflect.EnumType {
-	return &file_bridge_plugin_v1_plugin_proto_enumTypes[4]
+	return &file_bridge_plugin_v1_plugin_proto_enumTypes[5]
 }
 
 func (x ActorKind) Number() protoreflect.EnumNumber {
@@ -324,7 +394,7 @@ func (x ActorKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ActorKind.Descriptor instead.
 func (ActorKind) EnumDescriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{4}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{5}
 }
 
 type DescribeRequest struct {
@@ -413,6 +483,12 @@ type DescribeResponse struct {
 	WindowBytes uint32 `protobuf:"varint,14,opt,name=window_bytes,json=windowBytes,proto3" json:"window_bytes,omitempty"`
 	// Largest text frame in bytes where a route sets none; 0 means 1 MiB.
 	MaxFrameBytes uint32 `protobuf:"varint,15,opt,name=max_frame_bytes,json=maxFrameBytes,proto3" json:"max_frame_bytes,omitempty"`
+	// Largest binary frame in bytes where a route sets none; 0 means as for text.
+	MaxBinaryBytes uint32 `protobuf:"varint,20,opt,name=max_binary_bytes,json=maxBinaryBytes,proto3" json:"max_binary_bytes,omitempty"`
+	// Frames of a session where a route sets no rate: so many at once, then evenly that many in each so many
+	// ms; what comes faster is read later. 0 means no bound.
+	RateFrames    uint32 `protobuf:"varint,21,opt,name=rate_frames,json=rateFrames,proto3" json:"rate_frames,omitempty"`
+	RateMs        uint32 `protobuf:"varint,22,opt,name=rate_ms,json=rateMs,proto3" json:"rate_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -552,6 +628,27 @@ func (x *DescribeResponse) GetMaxFrameBytes() uint32 {
 	return 0
 }
 
+func (x *DescribeResponse) GetMaxBinaryBytes() uint32 {
+	if x != nil {
+		return x.MaxBinaryBytes
+	}
+	return 0
+}
+
+func (x *DescribeResponse) GetRateFrames() uint32 {
+	if x != nil {
+		return x.RateFrames
+	}
+	return 0
+}
+
+func (x *DescribeResponse) GetRateMs() uint32 {
+	if x != nil {
+		return x.RateMs
+	}
+	return 0
+}
+
 // Role is one way in which a route may use the plugin.
 type Role struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -562,7 +659,17 @@ type Role struct {
 	// When clients authenticate.
 	Auth Auth `protobuf:"varint,3,opt,name=auth,proto3,enum=bridge.plugin.v1.Auth" json:"auth,omitempty"`
 	// What the role serves; empty means WebSocket.
-	Transports    []Transport `protobuf:"varint,4,rep,packed,name=transports,proto3,enum=bridge.plugin.v1.Transport" json:"transports,omitempty"`
+	Transports []Transport `protobuf:"varint,4,rep,packed,name=transports,proto3,enum=bridge.plugin.v1.Transport" json:"transports,omitempty"`
+	// Bytes up to which the body of a plain request comes whole; a larger one is refused with 413, unseen
+	// by the plugin. 0: what is larger than 1 MiB comes as Frame events. The most is 64 MiB.
+	MaxBodyBytes uint32 `protobuf:"varint,5,opt,name=max_body_bytes,json=maxBodyBytes,proto3" json:"max_body_bytes,omitempty"`
+	// JSON that answers a request which the core refuses before the plugin sees it, in place of a line of
+	// text; "%s" in it becomes a JSON string that says why, as "unauthorized". Empty: a line of text.
+	Refusal string `protobuf:"bytes,6,opt,name=refusal,proto3" json:"refusal,omitempty"`
+	// With AUTH_HANDSHAKE: everybody may use such a route that has auth = auth.none, beyond loopback too.
+	Open bool `protobuf:"varint,7,opt,name=open,proto3" json:"open,omitempty"`
+	// In place of refusal, for a request that is refused with 503, by the last part of its path.
+	Unavailable   map[string]string `protobuf:"bytes,8,rep,name=unavailable,proto3" json:"unavailable,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -625,6 +732,34 @@ func (x *Role) GetTransports() []Transport {
 	return nil
 }
 
+func (x *Role) GetMaxBodyBytes() uint32 {
+	if x != nil {
+		return x.MaxBodyBytes
+	}
+	return 0
+}
+
+func (x *Role) GetRefusal() string {
+	if x != nil {
+		return x.Refusal
+	}
+	return ""
+}
+
+func (x *Role) GetOpen() bool {
+	if x != nil {
+		return x.Open
+	}
+	return false
+}
+
+func (x *Role) GetUnavailable() map[string]string {
+	if x != nil {
+		return x.Unavailable
+	}
+	return nil
+}
+
 // Field describes one attribute of a configuration block.
 type Field struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -637,7 +772,11 @@ type Field struct {
 	Example     string `protobuf:"bytes,6,opt,name=example,proto3" json:"example,omitempty"` // as written in bridge.hcl
 	Secret      bool   `protobuf:"varint,7,opt,name=secret,proto3" json:"secret,omitempty"`  // starred wherever it would be shown
 	// Values allowed, for strings; empty means any.
-	OneOf         []string `protobuf:"bytes,8,rep,name=one_of,json=oneOf,proto3" json:"one_of,omitempty"`
+	OneOf []string `protobuf:"bytes,8,rep,name=one_of,json=oneOf,proto3" json:"one_of,omitempty"`
+	// Where the value of a secret comes from that the block does not have: "upstream.secret", the secret
+	// that the route's upstream shares with a Logux back-end or server. Empty, and for a route whose upstream
+	// has none: nowhere.
+	DefaultFrom   string `protobuf:"bytes,9,opt,name=default_from,json=defaultFrom,proto3" json:"default_from,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -728,17 +867,28 @@ func (x *Field) GetOneOf() []string {
 	return nil
 }
 
+func (x *Field) GetDefaultFrom() string {
+	if x != nil {
+		return x.DefaultFrom
+	}
+	return ""
+}
+
 type ConfigureRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// JSON object of the plugin-wide `config` block, defaults filled in.
 	Config []byte         `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
 	Routes []*RouteConfig `protobuf:"bytes,2,rep,name=routes,proto3" json:"routes,omitempty"`
-	// Optional parts of the contract that this core serves: "queue", "tcp".
+	// Optional parts of the contract that this core serves: "queue", "tcp", "detach", "tell",
+	// "pause", "flush", "order", "nodes".
 	Capabilities []string `protobuf:"bytes,3,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
 	// The label of the plugin's block in bridge.hcl.
 	Label string `protobuf:"bytes,4,opt,name=label,proto3" json:"label,omitempty"`
 	// Number of this node, 0 to 1023.
-	Node          uint32 `protobuf:"varint,5,opt,name=node,proto3" json:"node,omitempty"`
+	Node uint32 `protobuf:"varint,5,opt,name=node,proto3" json:"node,omitempty"`
+	// Absolute path of the core's data_dir, for what a plugin keeps in files of its own. Empty while the
+	// configuration is only checked: then nothing is to be opened or kept, no Link follows.
+	DataDir       string `protobuf:"bytes,10,opt,name=data_dir,json=dataDir,proto3" json:"data_dir,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -808,6 +958,13 @@ func (x *ConfigureRequest) GetNode() uint32 {
 	return 0
 }
 
+func (x *ConfigureRequest) GetDataDir() string {
+	if x != nil {
+		return x.DataDir
+	}
+	return ""
+}
+
 type RouteConfig struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Names the route in Snapshot.route; stable while the process lives.
@@ -819,7 +976,9 @@ type RouteConfig struct {
 	// Kind of the route's upstream, as "logux" or "dev"; empty when it has none.
 	Upstream string `protobuf:"bytes,5,opt,name=upstream,proto3" json:"upstream,omitempty"`
 	// Whether the route has an auth backend.
-	Auth          bool `protobuf:"varint,6,opt,name=auth,proto3" json:"auth,omitempty"`
+	Auth bool `protobuf:"varint,6,opt,name=auth,proto3" json:"auth,omitempty"`
+	// Kind of the route's push upstream, where questions with Ask.push go; empty when it has none.
+	Push          string `protobuf:"bytes,7,opt,name=push,proto3" json:"push,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -896,10 +1055,24 @@ func (x *RouteConfig) GetAuth() bool {
 	return false
 }
 
+func (x *RouteConfig) GetPush() string {
+	if x != nil {
+		return x.Push
+	}
+	return ""
+}
+
 type ConfigureResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What is wrong with the values; empty means the plugin is ready.
-	Complaints    []*Complaint `protobuf:"bytes,1,rep,name=complaints,proto3" json:"complaints,omitempty"`
+	Complaints []*Complaint `protobuf:"bytes,1,rep,name=complaints,proto3" json:"complaints,omitempty"`
+	// That the plugin uses queues, and how; absent: it uses none. Needs the capability "queue".
+	Queues *Queues `protobuf:"bytes,2,opt,name=queues,proto3" json:"queues,omitempty"`
+	// What instances of this block on other nodes are told of this one where they ask for the nodes; at most
+	// 1 KiB. Needs the capability "nodes".
+	About []byte `protobuf:"bytes,3,opt,name=about,proto3" json:"about,omitempty"`
+	// What the core counts of this plugin under names of its own, at /metrics. Needs the capability "nodes".
+	Metrics       []*Metric `protobuf:"bytes,4,rep,name=metrics,proto3" json:"metrics,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -941,6 +1114,188 @@ func (x *ConfigureResponse) GetComplaints() []*Complaint {
 	return nil
 }
 
+func (x *ConfigureResponse) GetQueues() *Queues {
+	if x != nil {
+		return x.Queues
+	}
+	return nil
+}
+
+func (x *ConfigureResponse) GetAbout() []byte {
+	if x != nil {
+		return x.About
+	}
+	return nil
+}
+
+func (x *ConfigureResponse) GetMetrics() []*Metric {
+	if x != nil {
+		return x.Metrics
+	}
+	return nil
+}
+
+// Metric has the core show something under another name, which users of the protocol look for. The first
+// plugin that says a name has it. One that is no name of Prometheus, or one of the core's, is not shown.
+type Metric struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Name    string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Measure Measure                `protobuf:"varint,2,opt,name=measure,proto3,enum=bridge.plugin.v1.Measure" json:"measure,omitempty"`
+	// Sessions on routes of that role alone, where the measure is of sessions; empty: of all.
+	Role          string   `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`
+	Labels        []*Entry `protobuf:"bytes,4,rep,name=labels,proto3" json:"labels,omitempty"`
+	Help          string   `protobuf:"bytes,5,opt,name=help,proto3" json:"help,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Metric) Reset() {
+	*x = Metric{}
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Metric) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Metric) ProtoMessage() {}
+
+func (x *Metric) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Metric.ProtoReflect.Descriptor instead.
+func (*Metric) Descriptor() ([]byte, []int) {
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Metric) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Metric) GetMeasure() Measure {
+	if x != nil {
+		return x.Measure
+	}
+	return Measure_MEASURE_UNSPECIFIED
+}
+
+func (x *Metric) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *Metric) GetLabels() []*Entry {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *Metric) GetHelp() string {
+	if x != nil {
+		return x.Help
+	}
+	return ""
+}
+
+// Queues says how the topics are kept that the plugin uses. Topics are the bridge's: two plugins that name
+// the same one share it, as they do with channels, and it is kept as the one wants it that used it last.
+type Queues struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	TopicSize  uint32                 `protobuf:"varint,1,opt,name=topic_size,json=topicSize,proto3" json:"topic_size,omitempty"`      // entries that may wait in one topic; 0 means 2,000
+	MaxTopics  uint32                 `protobuf:"varint,2,opt,name=max_topics,json=maxTopics,proto3" json:"max_topics,omitempty"`      // topics that there may be in all when one more is made; 0 means 100
+	TopicTtlMs int64                  `protobuf:"varint,3,opt,name=topic_ttl_ms,json=topicTtlMs,proto3" json:"topic_ttl_ms,omitempty"` // how long an entry waits before it is dropped; 0 means a day
+	// Kept in memory: what is stored ends with the process, or with the last of its replicas.
+	Memory bool `protobuf:"varint,4,opt,name=memory,proto3" json:"memory,omitempty"`
+	// A push is answered when the entry is written, and brought to disk a moment later: the end of the
+	// process loses nothing, that of the machine may. Otherwise it is on disk first. It is one for the whole
+	// store: a plugin that wants another than what is in use is refused.
+	SyncLater     bool `protobuf:"varint,5,opt,name=sync_later,json=syncLater,proto3" json:"sync_later,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Queues) Reset() {
+	*x = Queues{}
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Queues) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Queues) ProtoMessage() {}
+
+func (x *Queues) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Queues.ProtoReflect.Descriptor instead.
+func (*Queues) Descriptor() ([]byte, []int) {
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Queues) GetTopicSize() uint32 {
+	if x != nil {
+		return x.TopicSize
+	}
+	return 0
+}
+
+func (x *Queues) GetMaxTopics() uint32 {
+	if x != nil {
+		return x.MaxTopics
+	}
+	return 0
+}
+
+func (x *Queues) GetTopicTtlMs() int64 {
+	if x != nil {
+		return x.TopicTtlMs
+	}
+	return 0
+}
+
+func (x *Queues) GetMemory() bool {
+	if x != nil {
+		return x.Memory
+	}
+	return false
+}
+
+func (x *Queues) GetSyncLater() bool {
+	if x != nil {
+		return x.SyncLater
+	}
+	return false
+}
+
 // Complaint is about one value of the configuration.
 type Complaint struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -953,7 +1308,7 @@ type Complaint struct {
 
 func (x *Complaint) Reset() {
 	*x = Complaint{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[7]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -965,7 +1320,7 @@ func (x *Complaint) String() string {
 func (*Complaint) ProtoMessage() {}
 
 func (x *Complaint) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[7]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -978,7 +1333,7 @@ func (x *Complaint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Complaint.ProtoReflect.Descriptor instead.
 func (*Complaint) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{7}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Complaint) GetRoute() string {
@@ -1011,7 +1366,7 @@ type LinkRequest struct {
 
 func (x *LinkRequest) Reset() {
 	*x = LinkRequest{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[8]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1023,7 +1378,7 @@ func (x *LinkRequest) String() string {
 func (*LinkRequest) ProtoMessage() {}
 
 func (x *LinkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[8]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1036,7 +1391,7 @@ func (x *LinkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkRequest.ProtoReflect.Descriptor instead.
 func (*LinkRequest) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{8}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *LinkRequest) GetEvents() []*Event {
@@ -1055,7 +1410,7 @@ type LinkResponse struct {
 
 func (x *LinkResponse) Reset() {
 	*x = LinkResponse{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[9]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1067,7 +1422,7 @@ func (x *LinkResponse) String() string {
 func (*LinkResponse) ProtoMessage() {}
 
 func (x *LinkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[9]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1080,7 +1435,7 @@ func (x *LinkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkResponse.ProtoReflect.Descriptor instead.
 func (*LinkResponse) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{9}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *LinkResponse) GetSteps() []*Step {
@@ -1119,6 +1474,8 @@ type Event struct {
 	//	*Event_Eof
 	//	*Event_Bound
 	//	*Event_Delivery
+	//	*Event_Told
+	//	*Event_ContextChanged
 	Kind          isEvent_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1126,7 +1483,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[10]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1138,7 +1495,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[10]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1151,7 +1508,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{10}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Event) GetActor() uint64 {
@@ -1304,6 +1661,24 @@ func (x *Event) GetDelivery() *Delivery {
 	return nil
 }
 
+func (x *Event) GetTold() *Told {
+	if x != nil {
+		if x, ok := x.Kind.(*Event_Told); ok {
+			return x.Told
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetContextChanged() *ContextChanged {
+	if x != nil {
+		if x, ok := x.Kind.(*Event_ContextChanged); ok {
+			return x.ContextChanged
+		}
+	}
+	return nil
+}
+
 type isEvent_Kind interface {
 	isEvent_Kind()
 }
@@ -1356,6 +1731,14 @@ type Event_Delivery struct {
 	Delivery *Delivery `protobuf:"bytes,17,opt,name=delivery,proto3,oneof"`
 }
 
+type Event_Told struct {
+	Told *Told `protobuf:"bytes,18,opt,name=told,proto3,oneof"`
+}
+
+type Event_ContextChanged struct {
+	ContextChanged *ContextChanged `protobuf:"bytes,20,opt,name=context_changed,json=contextChanged,proto3,oneof"`
+}
+
 func (*Event_Frame) isEvent_Kind() {}
 
 func (*Event_Answer) isEvent_Kind() {}
@@ -1380,6 +1763,10 @@ func (*Event_Bound) isEvent_Kind() {}
 
 func (*Event_Delivery) isEvent_Kind() {}
 
+func (*Event_Told) isEvent_Kind() {}
+
+func (*Event_ContextChanged) isEvent_Kind() {}
+
 // Opened is the first event of a session.
 type Opened struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -1392,7 +1779,7 @@ type Opened struct {
 
 func (x *Opened) Reset() {
 	*x = Opened{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[11]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1404,7 +1791,7 @@ func (x *Opened) String() string {
 func (*Opened) ProtoMessage() {}
 
 func (x *Opened) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[11]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1417,7 +1804,7 @@ func (x *Opened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opened.ProtoReflect.Descriptor instead.
 func (*Opened) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{11}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Opened) GetSnapshot() *Snapshot {
@@ -1445,7 +1832,7 @@ type Resumed struct {
 
 func (x *Resumed) Reset() {
 	*x = Resumed{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[12]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1457,7 +1844,7 @@ func (x *Resumed) String() string {
 func (*Resumed) ProtoMessage() {}
 
 func (x *Resumed) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[12]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1470,7 +1857,7 @@ func (x *Resumed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resumed.ProtoReflect.Descriptor instead.
 func (*Resumed) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{12}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Resumed) GetSnapshot() *Snapshot {
@@ -1489,7 +1876,7 @@ type Forget struct {
 
 func (x *Forget) Reset() {
 	*x = Forget{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[13]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1501,7 +1888,7 @@ func (x *Forget) String() string {
 func (*Forget) ProtoMessage() {}
 
 func (x *Forget) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[13]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1514,7 +1901,7 @@ func (x *Forget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Forget.ProtoReflect.Descriptor instead.
 func (*Forget) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{13}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{15}
 }
 
 // Frame is one WebSocket message, one line of a line listener, or one chunk of raw bytes or of a
@@ -1532,7 +1919,7 @@ type Frame struct {
 
 func (x *Frame) Reset() {
 	*x = Frame{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[14]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1544,7 +1931,7 @@ func (x *Frame) String() string {
 func (*Frame) ProtoMessage() {}
 
 func (x *Frame) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[14]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1557,7 +1944,7 @@ func (x *Frame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Frame.ProtoReflect.Descriptor instead.
 func (*Frame) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{14}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Frame) GetData() []byte {
@@ -1585,7 +1972,7 @@ type Eof struct {
 
 func (x *Eof) Reset() {
 	*x = Eof{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[15]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1597,7 +1984,7 @@ func (x *Eof) String() string {
 func (*Eof) ProtoMessage() {}
 
 func (x *Eof) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[15]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1610,7 +1997,7 @@ func (x *Eof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Eof.ProtoReflect.Descriptor instead.
 func (*Eof) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{15}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{17}
 }
 
 // Closed is the last event of a session.
@@ -1625,7 +2012,7 @@ type Closed struct {
 
 func (x *Closed) Reset() {
 	*x = Closed{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[16]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1637,7 +2024,7 @@ func (x *Closed) String() string {
 func (*Closed) ProtoMessage() {}
 
 func (x *Closed) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[16]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1650,7 +2037,7 @@ func (x *Closed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Closed.ProtoReflect.Descriptor instead.
 func (*Closed) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{16}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Closed) GetCode() uint32 {
@@ -1684,7 +2071,7 @@ type Timer struct {
 
 func (x *Timer) Reset() {
 	*x = Timer{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[17]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1696,7 +2083,7 @@ func (x *Timer) String() string {
 func (*Timer) ProtoMessage() {}
 
 func (x *Timer) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[17]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1709,7 +2096,7 @@ func (x *Timer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Timer.ProtoReflect.Descriptor instead.
 func (*Timer) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{17}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Timer) GetName() string {
@@ -1732,7 +2119,7 @@ type Request struct {
 
 func (x *Request) Reset() {
 	*x = Request{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[18]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1744,7 +2131,7 @@ func (x *Request) String() string {
 func (*Request) ProtoMessage() {}
 
 func (x *Request) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[18]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1757,7 +2144,7 @@ func (x *Request) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Request.ProtoReflect.Descriptor instead.
 func (*Request) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{18}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Request) GetSnapshot() *Snapshot {
@@ -1791,7 +2178,7 @@ type Bound struct {
 
 func (x *Bound) Reset() {
 	*x = Bound{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[19]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1803,7 +2190,7 @@ func (x *Bound) String() string {
 func (*Bound) ProtoMessage() {}
 
 func (x *Bound) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[19]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1816,7 +2203,7 @@ func (x *Bound) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bound.ProtoReflect.Descriptor instead.
 func (*Bound) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{19}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Bound) GetSnapshot() *Snapshot {
@@ -1838,7 +2225,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[20]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1850,7 +2237,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[20]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1863,7 +2250,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{20}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Message) GetChannels() []string {
@@ -1896,7 +2283,7 @@ type Content struct {
 
 func (x *Content) Reset() {
 	*x = Content{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[21]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1908,7 +2295,7 @@ func (x *Content) String() string {
 func (*Content) ProtoMessage() {}
 
 func (x *Content) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[21]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1921,7 +2308,7 @@ func (x *Content) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Content.ProtoReflect.Descriptor instead.
 func (*Content) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{21}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Content) GetType() string {
@@ -1973,11 +2360,16 @@ func (x *Content) GetOrigin() string {
 	return ""
 }
 
-// Delivery is an entry of a queue. Needs the capability "queue".
+// Delivery is an entry of a queue that the actor consumes. Needs the capability "queue".
+//
+// It is the actor's, and counts in its window, until it is settled or goes back: a Send that settles it is
+// written, here or in a later step; the write fails, or its session ends; the actor consumes the topic no
+// more; or half a minute has passed since the step that acked the Delivery, and no Send settles it. What
+// goes back is delivered again, here or to another consumer, before what came after it.
 type Delivery struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Topic         string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
-	Id            uint64                 `protobuf:"varint,2,opt,name=id,proto3" json:"id,omitempty"` // named by Send.settles
+	Id            uint64                 `protobuf:"varint,2,opt,name=id,proto3" json:"id,omitempty"` // named by Send.settles; another one when it is delivered again after it went back
 	Data          []byte                 `protobuf:"bytes,3,opt,name=data,proto3" json:"data,omitempty"`
 	Attempt       uint32                 `protobuf:"varint,4,opt,name=attempt,proto3" json:"attempt,omitempty"` // 1 for the first
 	unknownFields protoimpl.UnknownFields
@@ -1986,7 +2378,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[22]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1998,7 +2390,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[22]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2011,7 +2403,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{22}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Delivery) GetTopic() string {
@@ -2042,6 +2434,105 @@ func (x *Delivery) GetAttempt() uint32 {
 	return 0
 }
 
+// Told is what an actor of this plugin said to this one with Tell. It comes from no session.
+type Told struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Told) Reset() {
+	*x = Told{}
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Told) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Told) ProtoMessage() {}
+
+func (x *Told) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Told.ProtoReflect.Descriptor instead.
+func (*Told) Descriptor() ([]byte, []int) {
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Told) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+// ContextChanged says that the context of the session was changed by Act or Select, and how. It comes
+// behind what already waits.
+type ContextChanged struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Replaced      bool                   `protobuf:"varint,1,opt,name=replaced,proto3" json:"replaced,omitempty"` // what it was before is gone
+	Set           []*Entry               `protobuf:"bytes,2,rep,name=set,proto3" json:"set,omitempty"`            // an empty value: the key is gone
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContextChanged) Reset() {
+	*x = ContextChanged{}
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContextChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContextChanged) ProtoMessage() {}
+
+func (x *ContextChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContextChanged.ProtoReflect.Descriptor instead.
+func (*ContextChanged) Descriptor() ([]byte, []int) {
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ContextChanged) GetReplaced() bool {
+	if x != nil {
+		return x.Replaced
+	}
+	return false
+}
+
+func (x *ContextChanged) GetSet() []*Entry {
+	if x != nil {
+		return x.Set
+	}
+	return nil
+}
+
 // Answer is one element of a call's answer.
 type Answer struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -2053,13 +2544,14 @@ type Answer struct {
 	Payload    []byte  `protobuf:"bytes,5,opt,name=payload,proto3" json:"payload,omitempty"`
 	HasPayload bool    `protobuf:"varint,6,opt,name=has_payload,json=hasPayload,proto3" json:"has_payload,omitempty"`
 	Items      []*Item `protobuf:"bytes,7,rep,name=items,proto3" json:"items,omitempty"` // what is to be published besides, in order
-	// Authenticate: who the client is. The core keeps it with the session.
+	// Authenticate: who the client is. The core keeps it with the session, unless on_behalf says otherwise.
 	Identity *Identity `protobuf:"bytes,8,opt,name=identity,proto3" json:"identity,omitempty"`
 	// Authenticate: channels the auth backend and the route give this user.
 	Channels []string `protobuf:"bytes,9,rep,name=channels,proto3" json:"channels,omitempty"`
 	// Counts: receivers of a counted publish, sessions matched by a selection.
 	Count uint64 `protobuf:"varint,10,opt,name=count,proto3" json:"count,omitempty"`
-	// One element in the back-end's own form, where the call asked for that (Ask.raw).
+	// One element in the back-end's own form, where the call asked for that (Ask.raw); with
+	// Ask.together one or more of them, with a comma between two.
 	Raw []byte `protobuf:"bytes,11,opt,name=raw,proto3" json:"raw,omitempty"`
 	// The event, and the place of the call among the commands of its step, counted from 0: with the
 	// actor the call's identity.
@@ -2068,15 +2560,25 @@ type Answer struct {
 	// Authenticate: what the client could have used, when outcome is OUTCOME_OTHER.
 	Supported string `protobuf:"bytes,14,opt,name=supported,proto3" json:"supported,omitempty"`
 	// Channels that the back-end wants the session that asked to join and to leave. The plugin does it.
-	Join          []string `protobuf:"bytes,15,rep,name=join,proto3" json:"join,omitempty"`
-	Leave         []string `protobuf:"bytes,16,rep,name=leave,proto3" json:"leave,omitempty"`
+	Join  []string `protobuf:"bytes,15,rep,name=join,proto3" json:"join,omitempty"`
+	Leave []string `protobuf:"bytes,16,rep,name=leave,proto3" json:"leave,omitempty"`
+	// Authenticate, with OUTCOME_OK: the version of the protocol that the back-end says it speaks; empty
+	// when it says none.
+	Subprotocol string `protobuf:"bytes,17,opt,name=subprotocol,proto3" json:"subprotocol,omitempty"`
+	// Authenticate: as it was asked. The identity is not the session's then.
+	OnBehalf bool `protobuf:"varint,18,opt,name=on_behalf,json=onBehalf,proto3" json:"on_behalf,omitempty"`
+	// Counts: receivers of a counted publish that did not take it, as they are being closed or have no room;
+	// 1 after an Act whose session is there, but did not take a frame, may not be on one of the channels or
+	// beside the others, or has too much context.
+	Failed        uint64  `protobuf:"varint,20,opt,name=failed,proto3" json:"failed,omitempty"`
+	Nodes         []*Node `protobuf:"bytes,21,rep,name=nodes,proto3" json:"nodes,omitempty"` // Nodes: those that live, this one first
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[23]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2088,7 +2590,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[23]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2101,7 +2603,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{23}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Answer) GetTag() string {
@@ -2216,6 +2718,88 @@ func (x *Answer) GetLeave() []string {
 	return nil
 }
 
+func (x *Answer) GetSubprotocol() string {
+	if x != nil {
+		return x.Subprotocol
+	}
+	return ""
+}
+
+func (x *Answer) GetOnBehalf() bool {
+	if x != nil {
+		return x.OnBehalf
+	}
+	return false
+}
+
+func (x *Answer) GetFailed() uint64 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *Answer) GetNodes() []*Node {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+// Node is a node of the cluster.
+type Node struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Number uint32                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"` // 0 to 1023
+	// What the instance of this block there says of itself, see ConfigureResponse; empty: nothing.
+	About         []byte `protobuf:"bytes,2,opt,name=about,proto3" json:"about,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Node) Reset() {
+	*x = Node{}
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Node) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Node) ProtoMessage() {}
+
+func (x *Node) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Node.ProtoReflect.Descriptor instead.
+func (*Node) Descriptor() ([]byte, []int) {
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Node) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Node) GetAbout() []byte {
+	if x != nil {
+		return x.About
+	}
+	return nil
+}
+
 // Item is something a back-end wants delivered to clients.
 type Item struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2232,7 +2816,7 @@ type Item struct {
 
 func (x *Item) Reset() {
 	*x = Item{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[24]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2244,7 +2828,7 @@ func (x *Item) String() string {
 func (*Item) ProtoMessage() {}
 
 func (x *Item) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[24]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2257,7 +2841,7 @@ func (x *Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Item.ProtoReflect.Descriptor instead.
 func (*Item) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{24}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Item) GetChannels() []string {
@@ -2320,7 +2904,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[25]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2332,7 +2916,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[25]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2345,7 +2929,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{25}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Snapshot) GetActorKind() ActorKind {
@@ -2421,7 +3005,7 @@ type BoundSession struct {
 
 func (x *BoundSession) Reset() {
 	*x = BoundSession{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[26]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2433,7 +3017,7 @@ func (x *BoundSession) String() string {
 func (*BoundSession) ProtoMessage() {}
 
 func (x *BoundSession) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[26]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2446,7 +3030,7 @@ func (x *BoundSession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BoundSession.ProtoReflect.Descriptor instead.
 func (*BoundSession) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{26}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *BoundSession) GetId() uint64 {
@@ -2473,13 +3057,16 @@ type SessionInfo struct {
 	Transport     Transport              `protobuf:"varint,6,opt,name=transport,proto3,enum=bridge.plugin.v1.Transport" json:"transport,omitempty"`
 	Tls           bool                   `protobuf:"varint,7,opt,name=tls,proto3" json:"tls,omitempty"`
 	Host          string                 `protobuf:"bytes,8,opt,name=host,proto3" json:"host,omitempty"`
+	// The peer is this machine, and nothing says that it speaks for another: no header of a proxy and no
+	// page of another site made the request, no PROXY protocol named another peer.
+	Local         bool `protobuf:"varint,9,opt,name=local,proto3" json:"local,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SessionInfo) Reset() {
 	*x = SessionInfo{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[27]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2491,7 +3078,7 @@ func (x *SessionInfo) String() string {
 func (*SessionInfo) ProtoMessage() {}
 
 func (x *SessionInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[27]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2504,7 +3091,7 @@ func (x *SessionInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionInfo.ProtoReflect.Descriptor instead.
 func (*SessionInfo) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{27}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *SessionInfo) GetRemoteAddress() string {
@@ -2563,6 +3150,13 @@ func (x *SessionInfo) GetHost() string {
 	return ""
 }
 
+func (x *SessionInfo) GetLocal() bool {
+	if x != nil {
+		return x.Local
+	}
+	return false
+}
+
 type Entry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -2573,7 +3167,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[28]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2585,7 +3179,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[28]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2598,7 +3192,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{28}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Entry) GetKey() string {
@@ -2626,7 +3220,7 @@ type Identity struct {
 
 func (x *Identity) Reset() {
 	*x = Identity{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[29]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2638,7 +3232,7 @@ func (x *Identity) String() string {
 func (*Identity) ProtoMessage() {}
 
 func (x *Identity) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[29]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2651,7 +3245,7 @@ func (x *Identity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identity.ProtoReflect.Descriptor instead.
 func (*Identity) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{29}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Identity) GetRealm() string {
@@ -2688,7 +3282,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[30]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2700,7 +3294,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[30]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2713,7 +3307,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{30}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Step) GetActor() uint64 {
@@ -2763,6 +3357,9 @@ type Command struct {
 	//	*Command_Framing
 	//	*Command_Push
 	//	*Command_Consume
+	//	*Command_Detach
+	//	*Command_Tell
+	//	*Command_Pause
 	Kind          isCommand_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2770,7 +3367,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[31]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2782,7 +3379,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[31]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2795,7 +3392,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{31}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Command) GetSession() uint64 {
@@ -2992,6 +3589,33 @@ func (x *Command) GetConsume() *Consume {
 	return nil
 }
 
+func (x *Command) GetDetach() *Detach {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_Detach); ok {
+			return x.Detach
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetTell() *Tell {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_Tell); ok {
+			return x.Tell
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetPause() *Pause {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_Pause); ok {
+			return x.Pause
+		}
+	}
+	return nil
+}
+
 type isCommand_Kind interface {
 	isCommand_Kind()
 }
@@ -3076,6 +3700,18 @@ type Command_Consume struct {
 	Consume *Consume `protobuf:"bytes,21,opt,name=consume,proto3,oneof"`
 }
 
+type Command_Detach struct {
+	Detach *Detach `protobuf:"bytes,22,opt,name=detach,proto3,oneof"`
+}
+
+type Command_Tell struct {
+	Tell *Tell `protobuf:"bytes,23,opt,name=tell,proto3,oneof"`
+}
+
+type Command_Pause struct {
+	Pause *Pause `protobuf:"bytes,24,opt,name=pause,proto3,oneof"`
+}
+
 func (*Command_Send) isCommand_Kind() {}
 
 func (*Command_PutState) isCommand_Kind() {}
@@ -3116,20 +3752,36 @@ func (*Command_Push) isCommand_Kind() {}
 
 func (*Command_Consume) isCommand_Kind() {}
 
+func (*Command_Detach) isCommand_Kind() {}
+
+func (*Command_Tell) isCommand_Kind() {}
+
+func (*Command_Pause) isCommand_Kind() {}
+
 // Send writes one frame to the session. On TCP a text frame is a line, whose LF is added; a binary one
 // is written as it is. Both may be sent whatever Framing says.
 type Send struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
-	Binary        bool                   `protobuf:"varint,2,opt,name=binary,proto3" json:"binary,omitempty"`
-	Settles       uint64                 `protobuf:"varint,3,opt,name=settles,proto3" json:"settles,omitempty"` // a Delivery.id, settled when this is written; needs "queue"
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Data   []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	Binary bool                   `protobuf:"varint,2,opt,name=binary,proto3" json:"binary,omitempty"`
+	// A Delivery.id of this actor, settled when this is written to the socket; needs "queue". When that
+	// delivery has gone back, or is settled by another Send, nothing is written.
+	Settles uint64 `protobuf:"varint,3,opt,name=settles,proto3" json:"settles,omitempty"`
+	// Publishes of that order key whose number is not above this one pass the session by from here on: the
+	// frame told its client what they say. What is set last for a key counts. Empty: none is set. Needs the
+	// capability "order".
+	WatermarkKey    string `protobuf:"bytes,4,opt,name=watermark_key,json=watermarkKey,proto3" json:"watermark_key,omitempty"`
+	WatermarkNumber uint64 `protobuf:"varint,5,opt,name=watermark_number,json=watermarkNumber,proto3" json:"watermark_number,omitempty"`
+	// It need not leave at once, but with what its session is sent next, 20 ms later at the latest: for a
+	// confirmation that nobody waits for, behind which an answer is to be expected. Their order stays.
+	Late          bool `protobuf:"varint,6,opt,name=late,proto3" json:"late,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Send) Reset() {
 	*x = Send{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[32]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3141,7 +3793,7 @@ func (x *Send) String() string {
 func (*Send) ProtoMessage() {}
 
 func (x *Send) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[32]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3154,7 +3806,7 @@ func (x *Send) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Send.ProtoReflect.Descriptor instead.
 func (*Send) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{32}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Send) GetData() []byte {
@@ -3178,6 +3830,27 @@ func (x *Send) GetSettles() uint64 {
 	return 0
 }
 
+func (x *Send) GetWatermarkKey() string {
+	if x != nil {
+		return x.WatermarkKey
+	}
+	return ""
+}
+
+func (x *Send) GetWatermarkNumber() uint64 {
+	if x != nil {
+		return x.WatermarkNumber
+	}
+	return 0
+}
+
+func (x *Send) GetLate() bool {
+	if x != nil {
+		return x.Late
+	}
+	return false
+}
+
 // Close closes the session once what was sent before is written. On TCP the client sees the end of the
 // stream; what it still sends is dropped.
 type Close struct {
@@ -3190,7 +3863,7 @@ type Close struct {
 
 func (x *Close) Reset() {
 	*x = Close{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[33]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3202,7 +3875,7 @@ func (x *Close) String() string {
 func (*Close) ProtoMessage() {}
 
 func (x *Close) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[33]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3215,7 +3888,7 @@ func (x *Close) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Close.ProtoReflect.Descriptor instead.
 func (*Close) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{33}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Close) GetCode() uint32 {
@@ -3243,7 +3916,7 @@ type PutState struct {
 
 func (x *PutState) Reset() {
 	*x = PutState{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[34]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3255,7 +3928,7 @@ func (x *PutState) String() string {
 func (*PutState) ProtoMessage() {}
 
 func (x *PutState) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[34]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3268,7 +3941,7 @@ func (x *PutState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutState.ProtoReflect.Descriptor instead.
 func (*PutState) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{34}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *PutState) GetKey() string {
@@ -3294,7 +3967,7 @@ type DeleteState struct {
 
 func (x *DeleteState) Reset() {
 	*x = DeleteState{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[35]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3306,7 +3979,7 @@ func (x *DeleteState) String() string {
 func (*DeleteState) ProtoMessage() {}
 
 func (x *DeleteState) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[35]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3319,7 +3992,7 @@ func (x *DeleteState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteState.ProtoReflect.Descriptor instead.
 func (*DeleteState) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{35}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *DeleteState) GetKey() string {
@@ -3340,7 +4013,7 @@ type PutContext struct {
 
 func (x *PutContext) Reset() {
 	*x = PutContext{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[36]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3352,7 +4025,7 @@ func (x *PutContext) String() string {
 func (*PutContext) ProtoMessage() {}
 
 func (x *PutContext) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[36]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3365,7 +4038,7 @@ func (x *PutContext) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutContext.ProtoReflect.Descriptor instead.
 func (*PutContext) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{36}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *PutContext) GetKey() string {
@@ -3394,7 +4067,7 @@ type SetTimer struct {
 
 func (x *SetTimer) Reset() {
 	*x = SetTimer{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[37]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3406,7 +4079,7 @@ func (x *SetTimer) String() string {
 func (*SetTimer) ProtoMessage() {}
 
 func (x *SetTimer) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[37]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3419,7 +4092,7 @@ func (x *SetTimer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetTimer.ProtoReflect.Descriptor instead.
 func (*SetTimer) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{37}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *SetTimer) GetName() string {
@@ -3436,6 +4109,12 @@ func (x *SetTimer) GetAfterMs() int64 {
 	return 0
 }
 
+// Join makes the session a member of a channel.
+//
+// A name that begins with "$" is a private one, here and wherever a plugin names a channel: it is of
+// this plugin alone. No access rule counts for it, no other protocol gets what is published on it, and
+// nothing but the plugin's own commands makes a session a member. Two plugins' private channels of one
+// name are two channels.
 type Join struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
@@ -3445,7 +4124,7 @@ type Join struct {
 
 func (x *Join) Reset() {
 	*x = Join{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[38]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3457,7 +4136,7 @@ func (x *Join) String() string {
 func (*Join) ProtoMessage() {}
 
 func (x *Join) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[38]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3470,7 +4149,7 @@ func (x *Join) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Join.ProtoReflect.Descriptor instead.
 func (*Join) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{38}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Join) GetChannel() string {
@@ -3489,7 +4168,7 @@ type Leave struct {
 
 func (x *Leave) Reset() {
 	*x = Leave{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[39]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3501,7 +4180,7 @@ func (x *Leave) String() string {
 func (*Leave) ProtoMessage() {}
 
 func (x *Leave) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[39]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3514,7 +4193,7 @@ func (x *Leave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leave.ProtoReflect.Descriptor instead.
 func (*Leave) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{39}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Leave) GetChannel() string {
@@ -3525,20 +4204,34 @@ func (x *Leave) GetChannel() string {
 }
 
 // Publish reaches every session that joined one of the channels, once, however many of them it
-// joined: sessions of this plugin by the variants, other protocols by the content.
+// joined: sessions of this plugin by the variants, other protocols by the content, on those of the
+// channels that are not private.
 type Publish struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channels      []string               `protobuf:"bytes,1,rep,name=channels,proto3" json:"channels,omitempty"`
-	Except        []uint64               `protobuf:"varint,2,rep,packed,name=except,proto3" json:"except,omitempty"` // sessions that do not get it
-	Content       *Content               `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`       // absent: stays within this protocol
-	Variants      []*Variant             `protobuf:"bytes,4,rep,name=variants,proto3" json:"variants,omitempty"`     // absent: only other protocols
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Channels []string               `protobuf:"bytes,1,rep,name=channels,proto3" json:"channels,omitempty"`
+	Except   []uint64               `protobuf:"varint,2,rep,packed,name=except,proto3" json:"except,omitempty"` // sessions that do not get it
+	Content  *Content               `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`       // absent: stays within this protocol
+	Variants []*Variant             `protobuf:"bytes,4,rep,name=variants,proto3" json:"variants,omitempty"`     // absent: only other protocols
+	// Channels whose members, among the sessions of this plugin, do not get it: those who are members
+	// at the moment for which the receivers are looked up. Other protocols get it all the same.
+	ExceptChannels []string `protobuf:"bytes,5,rep,name=except_channels,json=exceptChannels,proto3" json:"except_channels,omitempty"`
+	// Publishes with one key are numbered from one to the next, from whichever node they come, and every
+	// node delivers them in that order. It waits at most a second for one that is missing, and then goes on
+	// without it, which is delivered when it comes. While the plugin has no process there, that time stands
+	// still. A number that was delivered is not delivered again. Empty: no order. Needs the capability "order".
+	OrderKey    string `protobuf:"bytes,6,opt,name=order_key,json=orderKey,proto3" json:"order_key,omitempty"`
+	OrderNumber uint64 `protobuf:"varint,7,opt,name=order_number,json=orderNumber,proto3" json:"order_number,omitempty"`
+	// Frames that follow right behind that of `variants`, at the same place. Needs the capability "order".
+	Then []*Frames `protobuf:"bytes,8,rep,name=then,proto3" json:"then,omitempty"`
+	// It says what no frame tells that sets a watermark: none counts for it but one of the largest number.
+	Always        bool `protobuf:"varint,9,opt,name=always,proto3" json:"always,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Publish) Reset() {
 	*x = Publish{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[40]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3550,7 +4243,7 @@ func (x *Publish) String() string {
 func (*Publish) ProtoMessage() {}
 
 func (x *Publish) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[40]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3563,7 +4256,7 @@ func (x *Publish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publish.ProtoReflect.Descriptor instead.
 func (*Publish) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{40}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Publish) GetChannels() []string {
@@ -3594,6 +4287,86 @@ func (x *Publish) GetVariants() []*Variant {
 	return nil
 }
 
+func (x *Publish) GetExceptChannels() []string {
+	if x != nil {
+		return x.ExceptChannels
+	}
+	return nil
+}
+
+func (x *Publish) GetOrderKey() string {
+	if x != nil {
+		return x.OrderKey
+	}
+	return ""
+}
+
+func (x *Publish) GetOrderNumber() uint64 {
+	if x != nil {
+		return x.OrderNumber
+	}
+	return 0
+}
+
+func (x *Publish) GetThen() []*Frames {
+	if x != nil {
+		return x.Then
+	}
+	return nil
+}
+
+func (x *Publish) GetAlways() bool {
+	if x != nil {
+		return x.Always
+	}
+	return false
+}
+
+// Frames is one frame, in a form for each kind of receiver.
+type Frames struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Variants      []*Variant             `protobuf:"bytes,1,rep,name=variants,proto3" json:"variants,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Frames) Reset() {
+	*x = Frames{}
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Frames) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Frames) ProtoMessage() {}
+
+func (x *Frames) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Frames.ProtoReflect.Descriptor instead.
+func (*Frames) Descriptor() ([]byte, []int) {
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *Frames) GetVariants() []*Variant {
+	if x != nil {
+		return x.Variants
+	}
+	return nil
+}
+
 // Encode answers a Message event: its form in this protocol, for the receivers that the event's
 // channels have. An empty list delivers nothing.
 type Encode struct {
@@ -3605,7 +4378,7 @@ type Encode struct {
 
 func (x *Encode) Reset() {
 	*x = Encode{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[41]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3617,7 +4390,7 @@ func (x *Encode) String() string {
 func (*Encode) ProtoMessage() {}
 
 func (x *Encode) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[41]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3630,7 +4403,7 @@ func (x *Encode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Encode.ProtoReflect.Descriptor instead.
 func (*Encode) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{41}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Encode) GetVariants() []*Variant {
@@ -3653,7 +4426,7 @@ type Variant struct {
 
 func (x *Variant) Reset() {
 	*x = Variant{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[42]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3665,7 +4438,7 @@ func (x *Variant) String() string {
 func (*Variant) ProtoMessage() {}
 
 func (x *Variant) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[42]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3678,7 +4451,7 @@ func (x *Variant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Variant.ProtoReflect.Descriptor instead.
 func (*Variant) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{42}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Variant) GetName() string {
@@ -3723,7 +4496,7 @@ type Slot struct {
 
 func (x *Slot) Reset() {
 	*x = Slot{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[43]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3735,7 +4508,7 @@ func (x *Slot) String() string {
 func (*Slot) ProtoMessage() {}
 
 func (x *Slot) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[43]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3748,7 +4521,7 @@ func (x *Slot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Slot.ProtoReflect.Descriptor instead.
 func (*Slot) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{43}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Slot) GetAt() uint32 {
@@ -3790,7 +4563,7 @@ type Tune struct {
 
 func (x *Tune) Reset() {
 	*x = Tune{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[44]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3802,7 +4575,7 @@ func (x *Tune) String() string {
 func (*Tune) ProtoMessage() {}
 
 func (x *Tune) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[44]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3815,7 +4588,7 @@ func (x *Tune) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tune.ProtoReflect.Descriptor instead.
 func (*Tune) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{44}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Tune) GetVariant() string {
@@ -3842,7 +4615,7 @@ type Variable struct {
 
 func (x *Variable) Reset() {
 	*x = Variable{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[45]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3854,7 +4627,7 @@ func (x *Variable) String() string {
 func (*Variable) ProtoMessage() {}
 
 func (x *Variable) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[45]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3867,7 +4640,7 @@ func (x *Variable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Variable.ProtoReflect.Descriptor instead.
 func (*Variable) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{45}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Variable) GetName() string {
@@ -3898,7 +4671,7 @@ type Respond struct {
 
 func (x *Respond) Reset() {
 	*x = Respond{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[46]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3910,7 +4683,7 @@ func (x *Respond) String() string {
 func (*Respond) ProtoMessage() {}
 
 func (x *Respond) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[46]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3923,7 +4696,7 @@ func (x *Respond) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Respond.ProtoReflect.Descriptor instead.
 func (*Respond) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{46}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Respond) GetStatus() uint32 {
@@ -3966,7 +4739,7 @@ type Bind struct {
 
 func (x *Bind) Reset() {
 	*x = Bind{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[47]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3978,7 +4751,7 @@ func (x *Bind) String() string {
 func (*Bind) ProtoMessage() {}
 
 func (x *Bind) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[47]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3991,7 +4764,7 @@ func (x *Bind) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bind.ProtoReflect.Descriptor instead.
 func (*Bind) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{47}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Bind) GetKey() string {
@@ -4001,7 +4774,9 @@ func (x *Bind) GetKey() string {
 	return ""
 }
 
-// Claim asks for a name that one session holds at a time; an Answer with this tag says OK or DENIED.
+// Claim asks for a name that one session in the cluster holds at a time; an Answer with this tag says OK or
+// DENIED, or UNAVAILABLE where most of the cluster cannot be asked: nobody has it from that. A session that
+// is being closed is refused.
 type Claim struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Tag           string                 `protobuf:"bytes,1,opt,name=tag,proto3" json:"tag,omitempty"`
@@ -4015,7 +4790,7 @@ type Claim struct {
 
 func (x *Claim) Reset() {
 	*x = Claim{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[48]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4027,7 +4802,7 @@ func (x *Claim) String() string {
 func (*Claim) ProtoMessage() {}
 
 func (x *Claim) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[48]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4040,7 +4815,7 @@ func (x *Claim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Claim.ProtoReflect.Descriptor instead.
 func (*Claim) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{48}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Claim) GetTag() string {
@@ -4087,7 +4862,7 @@ type Release struct {
 
 func (x *Release) Reset() {
 	*x = Release{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[49]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4099,7 +4874,7 @@ func (x *Release) String() string {
 func (*Release) ProtoMessage() {}
 
 func (x *Release) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[49]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4112,7 +4887,7 @@ func (x *Release) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Release.ProtoReflect.Descriptor instead.
 func (*Release) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{49}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Release) GetName() string {
@@ -4139,7 +4914,7 @@ type Framing struct {
 
 func (x *Framing) Reset() {
 	*x = Framing{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[50]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4151,7 +4926,7 @@ func (x *Framing) String() string {
 func (*Framing) ProtoMessage() {}
 
 func (x *Framing) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[50]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4164,7 +4939,7 @@ func (x *Framing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Framing.ProtoReflect.Descriptor instead.
 func (*Framing) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{50}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Framing) GetRaw() bool {
@@ -4186,8 +4961,9 @@ func (x *Framing) GetRawBytes() uint64 {
 type Call struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Tag   string                 `protobuf:"bytes,1,opt,name=tag,proto3" json:"tag,omitempty"`
-	// Calls of one actor with the same key run `parallel` at a time, in order; empty: all at once.
-	// Calls that a session made before it was bound are not in order with those of the named actor.
+	// Calls of one actor with the same key run `parallel` at a time, in order; empty: all at once. One that
+	// was detached does not count among them any more. Calls that a session made before it was bound are
+	// not in order with those of the named actor.
 	Order    string `protobuf:"bytes,2,opt,name=order,proto3" json:"order,omitempty"`
 	Parallel uint32 `protobuf:"varint,3,opt,name=parallel,proto3" json:"parallel,omitempty"` // 0 means 1
 	// Types that are valid to be assigned to Target:
@@ -4197,6 +4973,8 @@ type Call struct {
 	//	*Call_Publish
 	//	*Call_Act
 	//	*Call_Select
+	//	*Call_Nodes
+	//	*Call_Flush
 	Target        isCall_Target `protobuf_oneof:"target"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -4204,7 +4982,7 @@ type Call struct {
 
 func (x *Call) Reset() {
 	*x = Call{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[51]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4216,7 +4994,7 @@ func (x *Call) String() string {
 func (*Call) ProtoMessage() {}
 
 func (x *Call) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[51]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4229,7 +5007,7 @@ func (x *Call) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Call.ProtoReflect.Descriptor instead.
 func (*Call) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{51}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Call) GetTag() string {
@@ -4305,6 +5083,24 @@ func (x *Call) GetSelect() *Select {
 	return nil
 }
 
+func (x *Call) GetNodes() *Nodes {
+	if x != nil {
+		if x, ok := x.Target.(*Call_Nodes); ok {
+			return x.Nodes
+		}
+	}
+	return nil
+}
+
+func (x *Call) GetFlush() *Flush {
+	if x != nil {
+		if x, ok := x.Target.(*Call_Flush); ok {
+			return x.Flush
+		}
+	}
+	return nil
+}
+
 type isCall_Target interface {
 	isCall_Target()
 }
@@ -4318,7 +5114,7 @@ type Call_Authenticate struct {
 }
 
 type Call_Publish struct {
-	Publish *Publish `protobuf:"bytes,6,opt,name=publish,proto3,oneof"` // answered with the count of receivers
+	Publish *Publish `protobuf:"bytes,6,opt,name=publish,proto3,oneof"` // answered with the counts of receivers, on all nodes; an order is not looked at
 }
 
 type Call_Act struct {
@@ -4327,6 +5123,14 @@ type Call_Act struct {
 
 type Call_Select struct {
 	Select *Select `protobuf:"bytes,8,opt,name=select,proto3,oneof"`
+}
+
+type Call_Nodes struct {
+	Nodes *Nodes `protobuf:"bytes,9,opt,name=nodes,proto3,oneof"`
+}
+
+type Call_Flush struct {
+	Flush *Flush `protobuf:"bytes,15,opt,name=flush,proto3,oneof"`
 }
 
 func (*Call_Ask) isCall_Target() {}
@@ -4339,6 +5143,86 @@ func (*Call_Act) isCall_Target() {}
 
 func (*Call_Select) isCall_Target() {}
 
+func (*Call_Nodes) isCall_Target() {}
+
+func (*Call_Flush) isCall_Target() {}
+
+// Flush is answered OK when the session's client has taken what was sent to it, but for the last 64 KiB, and
+// DENIED when it has gone. It is for what is too much to be sent at once. Needs the capability "flush".
+type Flush struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Flush) Reset() {
+	*x = Flush{}
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Flush) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Flush) ProtoMessage() {}
+
+func (x *Flush) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Flush.ProtoReflect.Descriptor instead.
+func (*Flush) Descriptor() ([]byte, []int) {
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{58}
+}
+
+// Nodes asks which nodes there are. UNAVAILABLE: this one is cut off from its cluster. Needs the capability
+// "nodes".
+type Nodes struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Nodes) Reset() {
+	*x = Nodes{}
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Nodes) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Nodes) ProtoMessage() {}
+
+func (x *Nodes) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Nodes.ProtoReflect.Descriptor instead.
+func (*Nodes) Descriptor() ([]byte, []int) {
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{59}
+}
+
 // Cancel ends a call's wait: one that was not started yet is answered CANCELLED, one that runs is
 // left alone.
 type Cancel struct {
@@ -4350,7 +5234,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[52]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4362,7 +5246,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[52]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4375,7 +5259,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{52}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Cancel) GetTag() string {
@@ -4383,6 +5267,157 @@ func (x *Cancel) GetTag() string {
 		return x.Tag
 	}
 	return ""
+}
+
+// Detach takes running calls of this actor with that tag out of their order: each gives its place
+// among the `parallel` that run at a time to the next call of its key. Its answers go on coming, and
+// until the last of them was handled it counts in the session's window as before. A call that was not
+// started yet stays where it is, and one without an order key has no place to give. Needs the
+// capability "detach".
+type Detach struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tag           string                 `protobuf:"bytes,1,opt,name=tag,proto3" json:"tag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Detach) Reset() {
+	*x = Detach{}
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Detach) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Detach) ProtoMessage() {}
+
+func (x *Detach) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Detach.ProtoReflect.Descriptor instead.
+func (*Detach) Descriptor() ([]byte, []int) {
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *Detach) GetTag() string {
+	if x != nil {
+		return x.Tag
+	}
+	return ""
+}
+
+// Tell brings a Told event to the actor of this plugin that has that key, on whichever node it lives,
+// behind what already waits there. Where there is none, nothing happens. An actor has at most 1 MiB of
+// told data waiting; what is beyond is dropped, and counted. Needs the capability "tell".
+type Tell struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Data          []byte                 `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tell) Reset() {
+	*x = Tell{}
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[62]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tell) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tell) ProtoMessage() {}
+
+func (x *Tell) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[62]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tell.ProtoReflect.Descriptor instead.
+func (*Tell) Descriptor() ([]byte, []int) {
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{62}
+}
+
+func (x *Tell) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Tell) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+// Pause stops the core from reading the session's client, or lets it go on. It is for a plugin that keeps
+// what waits in its state: what waits in events and calls is bounded by the window. What was read before
+// still comes, and how long the client is silent does not count meanwhile. Needs the capability "pause".
+type Pause struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	On            bool                   `protobuf:"varint,1,opt,name=on,proto3" json:"on,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pause) Reset() {
+	*x = Pause{}
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[63]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pause) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pause) ProtoMessage() {}
+
+func (x *Pause) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[63]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pause.ProtoReflect.Descriptor instead.
+func (*Pause) Descriptor() ([]byte, []int) {
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{63}
+}
+
+func (x *Pause) GetOn() bool {
+	if x != nil {
+		return x.On
+	}
+	return false
 }
 
 // Ask sends one message to the route's upstream, in the form of that upstream's kind.
@@ -4395,14 +5430,25 @@ type Ask struct {
 	Purpose   string                 `protobuf:"bytes,5,opt,name=purpose,proto3" json:"purpose,omitempty"` // "message" (also when empty), "subscribe" or "closed"
 	// One command in the upstream's own form, instead of all the above: elements of the answer come
 	// one by one in Answer.raw.
-	Raw           []byte `protobuf:"bytes,6,opt,name=raw,proto3" json:"raw,omitempty"`
+	Raw []byte `protobuf:"bytes,6,opt,name=raw,proto3" json:"raw,omitempty"`
+	// Ask the route's `push` upstream instead of `upstream`.
+	Push bool `protobuf:"varint,7,opt,name=push,proto3" json:"push,omitempty"`
+	// With raw: elements that came at once come in one Answer, with a comma between two, and the last of
+	// them with Answer.last where the end is known by then.
+	Together bool `protobuf:"varint,8,opt,name=together,proto3" json:"together,omitempty"`
+	// The version of the Logux back-end protocol in which an upstream of kind logux_server is asked; 0: the
+	// one that bridge.hcl has for it.
+	Version uint32 `protobuf:"varint,9,opt,name=version,proto3" json:"version,omitempty"`
+	// Who asks, where the session is a server's that asks for one of its own clients; empty: the session's
+	// identity.
+	UserId        string `protobuf:"bytes,10,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Ask) Reset() {
 	*x = Ask{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[53]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4414,7 +5460,7 @@ func (x *Ask) String() string {
 func (*Ask) ProtoMessage() {}
 
 func (x *Ask) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[53]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4427,7 +5473,7 @@ func (x *Ask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ask.ProtoReflect.Descriptor instead.
 func (*Ask) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{53}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Ask) GetType() string {
@@ -4472,22 +5518,63 @@ func (x *Ask) GetRaw() []byte {
 	return nil
 }
 
+func (x *Ask) GetPush() bool {
+	if x != nil {
+		return x.Push
+	}
+	return false
+}
+
+func (x *Ask) GetTogether() bool {
+	if x != nil {
+		return x.Together
+	}
+	return false
+}
+
+func (x *Ask) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Ask) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
 // Authenticate asks the route's auth backend who the session's client is.
 type Authenticate struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
-	HasToken      bool                   `protobuf:"varint,2,opt,name=has_token,json=hasToken,proto3" json:"has_token,omitempty"`
-	UserId        string                 `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"` // whom the client claims to be; empty: nobody in particular
-	Payload       []byte                 `protobuf:"bytes,4,opt,name=payload,proto3" json:"payload,omitempty"`             // JSON that the client sent with it
-	Subprotocol   string                 `protobuf:"bytes,5,opt,name=subprotocol,proto3" json:"subprotocol,omitempty"`
-	Headers       []*Entry               `protobuf:"bytes,6,rep,name=headers,proto3" json:"headers,omitempty"` // of the protocol, not of HTTP
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Token       string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	HasToken    bool                   `protobuf:"varint,2,opt,name=has_token,json=hasToken,proto3" json:"has_token,omitempty"`
+	UserId      string                 `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"` // whom the client claims to be; empty: nobody in particular
+	Payload     []byte                 `protobuf:"bytes,4,opt,name=payload,proto3" json:"payload,omitempty"`             // JSON that the client sent with it
+	Subprotocol string                 `protobuf:"bytes,5,opt,name=subprotocol,proto3" json:"subprotocol,omitempty"`
+	Headers     []*Entry               `protobuf:"bytes,6,rep,name=headers,proto3" json:"headers,omitempty"` // of the protocol, not of HTTP
+	// The session is a server's that asks for one of its own clients. The identity is the answer's alone:
+	// it is not kept with the session, which does not end with it; the route's channels are not evaluated
+	// for it; attempts are counted by the user who is claimed, not by the address. What the session's own
+	// request brought (cookies, a bearer token) is not used.
+	OnBehalf bool `protobuf:"varint,7,opt,name=on_behalf,json=onBehalf,proto3" json:"on_behalf,omitempty"`
+	// Cookies in place of those of the session's HTTP request, where there are any or on_behalf is set.
+	Cookies []*Entry `protobuf:"bytes,8,rep,name=cookies,proto3" json:"cookies,omitempty"`
+	// The headers as a JSON object, where values of them are no texts: for backends that ask in JSON. The
+	// others, and a core that does not know this, go by `headers`.
+	HeadersJson []byte `protobuf:"bytes,9,opt,name=headers_json,json=headersJson,proto3" json:"headers_json,omitempty"`
+	// The client claims to be user_id, and that is empty. A core that does not know this takes it for nobody
+	// in particular.
+	HasUserId     bool `protobuf:"varint,10,opt,name=has_user_id,json=hasUserId,proto3" json:"has_user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Authenticate) Reset() {
 	*x = Authenticate{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[54]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4499,7 +5586,7 @@ func (x *Authenticate) String() string {
 func (*Authenticate) ProtoMessage() {}
 
 func (x *Authenticate) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[54]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4512,7 +5599,7 @@ func (x *Authenticate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authenticate.ProtoReflect.Descriptor instead.
 func (*Authenticate) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{54}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Authenticate) GetToken() string {
@@ -4557,19 +5644,51 @@ func (x *Authenticate) GetHeaders() []*Entry {
 	return nil
 }
 
-// Act does something to one session, wherever it is; answered OK with count 1, or 0 when there is
-// no such session of this plugin.
+func (x *Authenticate) GetOnBehalf() bool {
+	if x != nil {
+		return x.OnBehalf
+	}
+	return false
+}
+
+func (x *Authenticate) GetCookies() []*Entry {
+	if x != nil {
+		return x.Cookies
+	}
+	return nil
+}
+
+func (x *Authenticate) GetHeadersJson() []byte {
+	if x != nil {
+		return x.HeadersJson
+	}
+	return nil
+}
+
+func (x *Authenticate) GetHasUserId() bool {
+	if x != nil {
+		return x.HasUserId
+	}
+	return false
+}
+
+// Act does something to one session, wherever it is, but to no plain request; answered OK with count 1, or
+// 0 when there is no such session of this plugin, or it is being closed, or it failed. Where one of the
+// joins or the context cannot be, nothing is done. UNAVAILABLE: the session is on another node, and this one
+// is cut off from its cluster.
 type Act struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Session       uint64                 `protobuf:"varint,1,opt,name=session,proto3" json:"session,omitempty"`
-	Action        *Action                `protobuf:"bytes,2,opt,name=action,proto3" json:"action,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session uint64                 `protobuf:"varint,1,opt,name=session,proto3" json:"session,omitempty"`
+	Action  *Action                `protobuf:"bytes,2,opt,name=action,proto3" json:"action,omitempty"`
+	// Only a session on a route of that role; empty: of any.
+	Role          string `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Act) Reset() {
 	*x = Act{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[55]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4581,7 +5700,7 @@ func (x *Act) String() string {
 func (*Act) ProtoMessage() {}
 
 func (x *Act) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[55]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4594,7 +5713,7 @@ func (x *Act) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Act.ProtoReflect.Descriptor instead.
 func (*Act) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{55}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Act) GetSession() uint64 {
@@ -4609,6 +5728,13 @@ func (x *Act) GetAction() *Action {
 		return x.Action
 	}
 	return nil
+}
+
+func (x *Act) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
 }
 
 // Select does something to all sessions of this plugin that match, but for plain HTTP requests;
@@ -4628,7 +5754,7 @@ type Select struct {
 
 func (x *Select) Reset() {
 	*x = Select{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[56]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4640,7 +5766,7 @@ func (x *Select) String() string {
 func (*Select) ProtoMessage() {}
 
 func (x *Select) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[56]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4653,7 +5779,7 @@ func (x *Select) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Select.ProtoReflect.Descriptor instead.
 func (*Select) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{56}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Select) GetUserIds() []string {
@@ -4705,7 +5831,7 @@ type Where struct {
 
 func (x *Where) Reset() {
 	*x = Where{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[57]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4717,7 +5843,7 @@ func (x *Where) String() string {
 func (*Where) ProtoMessage() {}
 
 func (x *Where) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[57]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4730,7 +5856,7 @@ func (x *Where) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Where.ProtoReflect.Descriptor instead.
 func (*Where) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{57}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Where) GetAll() []*Where {
@@ -4780,7 +5906,7 @@ type Test struct {
 
 func (x *Test) Reset() {
 	*x = Test{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[58]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4792,7 +5918,7 @@ func (x *Test) String() string {
 func (*Test) ProtoMessage() {}
 
 func (x *Test) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[58]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4805,7 +5931,7 @@ func (x *Test) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Test.ProtoReflect.Descriptor instead.
 func (*Test) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{58}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Test) GetPath() string {
@@ -4895,7 +6021,7 @@ type Values struct {
 
 func (x *Values) Reset() {
 	*x = Values{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[59]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4907,7 +6033,7 @@ func (x *Values) String() string {
 func (*Values) ProtoMessage() {}
 
 func (x *Values) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[59]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4920,7 +6046,7 @@ func (x *Values) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Values.ProtoReflect.Descriptor instead.
 func (*Values) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{59}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Values) GetJson() [][]byte {
@@ -4930,21 +6056,26 @@ func (x *Values) GetJson() [][]byte {
 	return nil
 }
 
-// Action is what Act and Select do: everything that is set, in this order.
+// Action is what Act and Select do: everything that is set, the context first, then in this order.
 type Action struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Join          []string               `protobuf:"bytes,1,rep,name=join,proto3" json:"join,omitempty"`
-	Leave         []string               `protobuf:"bytes,2,rep,name=leave,proto3" json:"leave,omitempty"`
-	Context       []*Entry               `protobuf:"bytes,3,rep,name=context,proto3" json:"context,omitempty"`
-	Frames        []*Variant             `protobuf:"bytes,4,rep,name=frames,proto3" json:"frames,omitempty"`
-	Close         *Close                 `protobuf:"bytes,5,opt,name=close,proto3" json:"close,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Join           []string               `protobuf:"bytes,1,rep,name=join,proto3" json:"join,omitempty"`
+	Leave          []string               `protobuf:"bytes,2,rep,name=leave,proto3" json:"leave,omitempty"`
+	Context        []*Entry               `protobuf:"bytes,3,rep,name=context,proto3" json:"context,omitempty"`
+	Frames         []*Variant             `protobuf:"bytes,4,rep,name=frames,proto3" json:"frames,omitempty"` // one frame, in a form for each variant
+	Close          *Close                 `protobuf:"bytes,5,opt,name=close,proto3" json:"close,omitempty"`
+	ReplaceContext bool                   `protobuf:"varint,6,opt,name=replace_context,json=replaceContext,proto3" json:"replace_context,omitempty"` // by `context`: what it was before is gone
+	// As in Send, with or without frames. A session whose watermark of the key is as high already gets no
+	// frames: it was told. Needs the capability "order".
+	WatermarkKey    string `protobuf:"bytes,8,opt,name=watermark_key,json=watermarkKey,proto3" json:"watermark_key,omitempty"`
+	WatermarkNumber uint64 `protobuf:"varint,9,opt,name=watermark_number,json=watermarkNumber,proto3" json:"watermark_number,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Action) Reset() {
 	*x = Action{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[60]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4956,7 +6087,7 @@ func (x *Action) String() string {
 func (*Action) ProtoMessage() {}
 
 func (x *Action) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[60]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4969,7 +6100,7 @@ func (x *Action) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Action.ProtoReflect.Descriptor instead.
 func (*Action) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{60}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *Action) GetJoin() []string {
@@ -5007,11 +6138,36 @@ func (x *Action) GetClose() *Close {
 	return nil
 }
 
-// Push appends to a queue, answered OK when it is stored. Needs the capability "queue".
+func (x *Action) GetReplaceContext() bool {
+	if x != nil {
+		return x.ReplaceContext
+	}
+	return false
+}
+
+func (x *Action) GetWatermarkKey() string {
+	if x != nil {
+		return x.WatermarkKey
+	}
+	return ""
+}
+
+func (x *Action) GetWatermarkNumber() uint64 {
+	if x != nil {
+		return x.WatermarkNumber
+	}
+	return 0
+}
+
+// Push appends to a queue. It is answered by one Answer with its tag: OK when the entry is stored; DENIED,
+// with the reason "full", "too many topics", "too large" or "not a topic", when it is not; UNAVAILABLE when
+// the store failed, or did not answer: it may be stored all the same. Pushes of an actor to a topic are
+// stored in their order, and one that is repeated for the same event is stored once. In the session's
+// window it counts as a call. Needs the capability "queue", and ConfigureResponse.queues.
 type Push struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Tag           string                 `protobuf:"bytes,1,opt,name=tag,proto3" json:"tag,omitempty"`
-	Topic         string                 `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"`
+	Topic         string                 `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"` // at most 255 bytes of text without white space and control characters, not beginning with "$"
 	Data          []byte                 `protobuf:"bytes,3,opt,name=data,proto3" json:"data,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -5019,7 +6175,7 @@ type Push struct {
 
 func (x *Push) Reset() {
 	*x = Push{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[61]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5031,7 +6187,7 @@ func (x *Push) String() string {
 func (*Push) ProtoMessage() {}
 
 func (x *Push) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[61]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5044,7 +6200,7 @@ func (x *Push) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Push.ProtoReflect.Descriptor instead.
 func (*Push) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{61}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *Push) GetTag() string {
@@ -5068,18 +6224,29 @@ func (x *Push) GetData() []byte {
 	return nil
 }
 
-// Consume asks for Delivery events of a queue at this actor. Needs the capability "queue".
+// Consume asks for Delivery events of a queue at this actor, or changes how many. Consumers of a topic, on
+// all nodes, compete: each entry goes to one of them. It ends with the session; that of a session that is
+// bound ends there, and the named actor asks for its own. Needs the capability "queue", and
+// ConfigureResponse.queues.
 type Consume struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Topic         string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
-	Window        uint32                 `protobuf:"varint,2,opt,name=window,proto3" json:"window,omitempty"` // unsettled deliveries at a time; 0 stops
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Topic string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	// Deliveries at a time that are this actor's, at most 256, and of all its topics together 1 MiB and one
+	// that is larger. 0 stops: what is not written goes back.
+	Window uint32 `protobuf:"varint,2,opt,name=window,proto3" json:"window,omitempty"`
+	// Empty: nobody wants to know. Else one Answer with it says OK before the first Delivery, or DENIED or
+	// UNAVAILABLE as with Push, and nothing is consumed. After that of a window of 0 nothing more is written
+	// that settles a delivery of the topic.
+	Tag string `protobuf:"bytes,3,opt,name=tag,proto3" json:"tag,omitempty"`
+	// Further topics, for which the same holds: all of them are consumed, or none that was not before.
+	Also          []string `protobuf:"bytes,4,rep,name=also,proto3" json:"also,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Consume) Reset() {
 	*x = Consume{}
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[62]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5091,7 +6258,7 @@ func (x *Consume) String() string {
 func (*Consume) ProtoMessage() {}
 
 func (x *Consume) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[62]
+	mi := &file_bridge_plugin_v1_plugin_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5104,7 +6271,7 @@ func (x *Consume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Consume.ProtoReflect.Descriptor instead.
 func (*Consume) Descriptor() ([]byte, []int) {
-	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{62}
+	return file_bridge_plugin_v1_plugin_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *Consume) GetTopic() string {
@@ -5121,6 +6288,20 @@ func (x *Consume) GetWindow() uint32 {
 	return 0
 }
 
+func (x *Consume) GetTag() string {
+	if x != nil {
+		return x.Tag
+	}
+	return ""
+}
+
+func (x *Consume) GetAlso() []string {
+	if x != nil {
+		return x.Also
+	}
+	return nil
+}
+
 var File_bridge_plugin_v1_plugin_proto protoreflect.FileDescriptor
 
 const file_bridge_plugin_v1_plugin_proto_rawDesc = "" +
@@ -5128,7 +6309,7 @@ const file_bridge_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x1dbridge/plugin/v1/plugin.proto\x12\x10bridge.plugin.v1\"P\n" +
 	"\x0fDescribeRequest\x12!\n" +
 	"\fcore_version\x18\x01 \x01(\tR\vcoreVersion\x12\x1a\n" +
-	"\bcontract\x18\x02 \x01(\rR\bcontract\"\x9f\x04\n" +
+	"\bcontract\x18\x02 \x01(\rR\bcontract\"\x83\x05\n" +
 	"\x10DescribeResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x1a\n" +
@@ -5146,14 +6327,25 @@ const file_bridge_plugin_v1_plugin_proto_rawDesc = "" +
 	"\aencodes\x18\f \x01(\bR\aencodes\x12#\n" +
 	"\rwindow_events\x18\r \x01(\rR\fwindowEvents\x12!\n" +
 	"\fwindow_bytes\x18\x0e \x01(\rR\vwindowBytes\x12&\n" +
-	"\x0fmax_frame_bytes\x18\x0f \x01(\rR\rmaxFrameBytes\"\x95\x01\n" +
+	"\x0fmax_frame_bytes\x18\x0f \x01(\rR\rmaxFrameBytes\x12(\n" +
+	"\x10max_binary_bytes\x18\x14 \x01(\rR\x0emaxBinaryBytes\x12\x1f\n" +
+	"\vrate_frames\x18\x15 \x01(\rR\n" +
+	"rateFrames\x12\x17\n" +
+	"\arate_ms\x18\x16 \x01(\rR\x06rateMs\"\xf4\x02\n" +
 	"\x04Role\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03doc\x18\x02 \x01(\tR\x03doc\x12*\n" +
 	"\x04auth\x18\x03 \x01(\x0e2\x16.bridge.plugin.v1.AuthR\x04auth\x12;\n" +
 	"\n" +
 	"transports\x18\x04 \x03(\x0e2\x1b.bridge.plugin.v1.TransportR\n" +
-	"transports\"\xe6\x01\n" +
+	"transports\x12$\n" +
+	"\x0emax_body_bytes\x18\x05 \x01(\rR\fmaxBodyBytes\x12\x18\n" +
+	"\arefusal\x18\x06 \x01(\tR\arefusal\x12\x12\n" +
+	"\x04open\x18\a \x01(\bR\x04open\x12I\n" +
+	"\vunavailable\x18\b \x03(\v2'.bridge.plugin.v1.Role.UnavailableEntryR\vunavailable\x1a>\n" +
+	"\x10UnavailableEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x89\x02\n" +
 	"\x05Field\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12/\n" +
 	"\x04type\x18\x02 \x01(\x0e2\x1b.bridge.plugin.v1.FieldTypeR\x04type\x12\x1a\n" +
@@ -5162,24 +6354,47 @@ const file_bridge_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x03doc\x18\x05 \x01(\tR\x03doc\x12\x18\n" +
 	"\aexample\x18\x06 \x01(\tR\aexample\x12\x16\n" +
 	"\x06secret\x18\a \x01(\bR\x06secret\x12\x15\n" +
-	"\x06one_of\x18\b \x03(\tR\x05oneOf\"\xaf\x01\n" +
+	"\x06one_of\x18\b \x03(\tR\x05oneOf\x12!\n" +
+	"\fdefault_from\x18\t \x01(\tR\vdefaultFrom\"\xca\x01\n" +
 	"\x10ConfigureRequest\x12\x16\n" +
 	"\x06config\x18\x01 \x01(\fR\x06config\x125\n" +
 	"\x06routes\x18\x02 \x03(\v2\x1d.bridge.plugin.v1.RouteConfigR\x06routes\x12\"\n" +
 	"\fcapabilities\x18\x03 \x03(\tR\fcapabilities\x12\x14\n" +
 	"\x05label\x18\x04 \x01(\tR\x05label\x12\x12\n" +
-	"\x04node\x18\x05 \x01(\rR\x04node\"\x8d\x01\n" +
+	"\x04node\x18\x05 \x01(\rR\x04node\x12\x19\n" +
+	"\bdata_dir\x18\n" +
+	" \x01(\tR\adataDir\"\xa1\x01\n" +
 	"\vRouteConfig\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12\x12\n" +
 	"\x04role\x18\x03 \x01(\tR\x04role\x12\x16\n" +
 	"\x06config\x18\x04 \x01(\fR\x06config\x12\x1a\n" +
 	"\bupstream\x18\x05 \x01(\tR\bupstream\x12\x12\n" +
-	"\x04auth\x18\x06 \x01(\bR\x04auth\"P\n" +
+	"\x04auth\x18\x06 \x01(\bR\x04auth\x12\x12\n" +
+	"\x04push\x18\a \x01(\tR\x04push\"\xcc\x01\n" +
 	"\x11ConfigureResponse\x12;\n" +
 	"\n" +
 	"complaints\x18\x01 \x03(\v2\x1b.bridge.plugin.v1.ComplaintR\n" +
-	"complaints\"S\n" +
+	"complaints\x120\n" +
+	"\x06queues\x18\x02 \x01(\v2\x18.bridge.plugin.v1.QueuesR\x06queues\x12\x14\n" +
+	"\x05about\x18\x03 \x01(\fR\x05about\x122\n" +
+	"\ametrics\x18\x04 \x03(\v2\x18.bridge.plugin.v1.MetricR\ametrics\"\xaa\x01\n" +
+	"\x06Metric\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x123\n" +
+	"\ameasure\x18\x02 \x01(\x0e2\x19.bridge.plugin.v1.MeasureR\ameasure\x12\x12\n" +
+	"\x04role\x18\x03 \x01(\tR\x04role\x12/\n" +
+	"\x06labels\x18\x04 \x03(\v2\x17.bridge.plugin.v1.EntryR\x06labels\x12\x12\n" +
+	"\x04help\x18\x05 \x01(\tR\x04help\"\x9f\x01\n" +
+	"\x06Queues\x12\x1d\n" +
+	"\n" +
+	"topic_size\x18\x01 \x01(\rR\ttopicSize\x12\x1d\n" +
+	"\n" +
+	"max_topics\x18\x02 \x01(\rR\tmaxTopics\x12 \n" +
+	"\ftopic_ttl_ms\x18\x03 \x01(\x03R\n" +
+	"topicTtlMs\x12\x16\n" +
+	"\x06memory\x18\x04 \x01(\bR\x06memory\x12\x1d\n" +
+	"\n" +
+	"sync_later\x18\x05 \x01(\bR\tsyncLater\"S\n" +
 	"\tComplaint\x12\x14\n" +
 	"\x05route\x18\x01 \x01(\tR\x05route\x12\x1c\n" +
 	"\tattribute\x18\x02 \x01(\tR\tattribute\x12\x12\n" +
@@ -5187,7 +6402,7 @@ const file_bridge_plugin_v1_plugin_proto_rawDesc = "" +
 	"\vLinkRequest\x12/\n" +
 	"\x06events\x18\x01 \x03(\v2\x17.bridge.plugin.v1.EventR\x06events\"<\n" +
 	"\fLinkResponse\x12,\n" +
-	"\x05steps\x18\x01 \x03(\v2\x16.bridge.plugin.v1.StepR\x05steps\"\xf4\x05\n" +
+	"\x05steps\x18\x01 \x03(\v2\x16.bridge.plugin.v1.StepR\x05steps\"\xef\x06\n" +
 	"\x05Event\x12\x14\n" +
 	"\x05actor\x18\x01 \x01(\x04R\x05actor\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x18\n" +
@@ -5206,7 +6421,9 @@ const file_bridge_plugin_v1_plugin_proto_rawDesc = "" +
 	"\arequest\x18\x0e \x01(\v2\x19.bridge.plugin.v1.RequestH\x00R\arequest\x12)\n" +
 	"\x03eof\x18\x0f \x01(\v2\x15.bridge.plugin.v1.EofH\x00R\x03eof\x12/\n" +
 	"\x05bound\x18\x10 \x01(\v2\x17.bridge.plugin.v1.BoundH\x00R\x05bound\x128\n" +
-	"\bdelivery\x18\x11 \x01(\v2\x1a.bridge.plugin.v1.DeliveryH\x00R\bdeliveryB\x06\n" +
+	"\bdelivery\x18\x11 \x01(\v2\x1a.bridge.plugin.v1.DeliveryH\x00R\bdelivery\x12,\n" +
+	"\x04told\x18\x12 \x01(\v2\x16.bridge.plugin.v1.ToldH\x00R\x04told\x12K\n" +
+	"\x0fcontext_changed\x18\x14 \x01(\v2 .bridge.plugin.v1.ContextChangedH\x00R\x0econtextChangedB\x06\n" +
 	"\x04kind\"\\\n" +
 	"\x06Opened\x126\n" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1a.bridge.plugin.v1.SnapshotR\bsnapshot\x12\x1a\n" +
@@ -5245,7 +6462,12 @@ const file_bridge_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04data\x18\x03 \x01(\fR\x04data\x12\x18\n" +
-	"\aattempt\x18\x04 \x01(\rR\aattempt\"\xe2\x03\n" +
+	"\aattempt\x18\x04 \x01(\rR\aattempt\"\x1a\n" +
+	"\x04Told\x12\x12\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data\"W\n" +
+	"\x0eContextChanged\x12\x1a\n" +
+	"\breplaced\x18\x01 \x01(\bR\breplaced\x12)\n" +
+	"\x03set\x18\x02 \x03(\v2\x17.bridge.plugin.v1.EntryR\x03set\"\xe7\x04\n" +
 	"\x06Answer\x12\x10\n" +
 	"\x03tag\x18\x01 \x01(\tR\x03tag\x12\x12\n" +
 	"\x04last\x18\x02 \x01(\bR\x04last\x123\n" +
@@ -5265,7 +6487,14 @@ const file_bridge_plugin_v1_plugin_proto_rawDesc = "" +
 	"call_index\x18\r \x01(\rR\tcallIndex\x12\x1c\n" +
 	"\tsupported\x18\x0e \x01(\tR\tsupported\x12\x12\n" +
 	"\x04join\x18\x0f \x03(\tR\x04join\x12\x14\n" +
-	"\x05leave\x18\x10 \x03(\tR\x05leave\"\x96\x01\n" +
+	"\x05leave\x18\x10 \x03(\tR\x05leave\x12 \n" +
+	"\vsubprotocol\x18\x11 \x01(\tR\vsubprotocol\x12\x1b\n" +
+	"\ton_behalf\x18\x12 \x01(\bR\bonBehalf\x12\x16\n" +
+	"\x06failed\x18\x14 \x01(\x04R\x06failed\x12,\n" +
+	"\x05nodes\x18\x15 \x03(\v2\x16.bridge.plugin.v1.NodeR\x05nodes\"4\n" +
+	"\x04Node\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\rR\x06number\x12\x14\n" +
+	"\x05about\x18\x02 \x01(\fR\x05about\"\x96\x01\n" +
 	"\x04Item\x12\x1a\n" +
 	"\bchannels\x18\x01 \x03(\tR\bchannels\x12\x14\n" +
 	"\x05users\x18\x02 \x03(\tR\x05users\x12\x18\n" +
@@ -5286,7 +6515,7 @@ const file_bridge_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x05bound\x18\t \x03(\v2\x1e.bridge.plugin.v1.BoundSessionR\x05bound\"V\n" +
 	"\fBoundSession\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x126\n" +
-	"\bsnapshot\x18\x02 \x01(\v2\x1a.bridge.plugin.v1.SnapshotR\bsnapshot\"\x8a\x02\n" +
+	"\bsnapshot\x18\x02 \x01(\v2\x1a.bridge.plugin.v1.SnapshotR\bsnapshot\"\xa0\x02\n" +
 	"\vSessionInfo\x12%\n" +
 	"\x0eremote_address\x18\x01 \x01(\tR\rremoteAddress\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\x12\x12\n" +
@@ -5295,7 +6524,8 @@ const file_bridge_plugin_v1_plugin_proto_rawDesc = "" +
 	"\aheaders\x18\x05 \x03(\v2\x17.bridge.plugin.v1.EntryR\aheaders\x129\n" +
 	"\ttransport\x18\x06 \x01(\x0e2\x1b.bridge.plugin.v1.TransportR\ttransport\x12\x10\n" +
 	"\x03tls\x18\a \x01(\bR\x03tls\x12\x12\n" +
-	"\x04host\x18\b \x01(\tR\x04host\"/\n" +
+	"\x04host\x18\b \x01(\tR\x04host\x12\x14\n" +
+	"\x05local\x18\t \x01(\bR\x05local\"/\n" +
 	"\x05Entry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value\"Q\n" +
@@ -5306,7 +6536,7 @@ const file_bridge_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x04Step\x12\x14\n" +
 	"\x05actor\x18\x01 \x01(\x04R\x05actor\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x125\n" +
-	"\bcommands\x18\x03 \x03(\v2\x19.bridge.plugin.v1.CommandR\bcommands\"\xc8\b\n" +
+	"\bcommands\x18\x03 \x03(\v2\x19.bridge.plugin.v1.CommandR\bcommands\"\xdb\t\n" +
 	"\aCommand\x12\x18\n" +
 	"\asession\x18\x01 \x01(\x04R\asession\x12,\n" +
 	"\x04send\x18\x02 \x01(\v2\x16.bridge.plugin.v1.SendH\x00R\x04send\x129\n" +
@@ -5330,12 +6560,18 @@ const file_bridge_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x04tune\x18\x12 \x01(\v2\x16.bridge.plugin.v1.TuneH\x00R\x04tune\x125\n" +
 	"\aframing\x18\x13 \x01(\v2\x19.bridge.plugin.v1.FramingH\x00R\aframing\x12,\n" +
 	"\x04push\x18\x14 \x01(\v2\x16.bridge.plugin.v1.PushH\x00R\x04push\x125\n" +
-	"\aconsume\x18\x15 \x01(\v2\x19.bridge.plugin.v1.ConsumeH\x00R\aconsumeB\x06\n" +
-	"\x04kind\"L\n" +
+	"\aconsume\x18\x15 \x01(\v2\x19.bridge.plugin.v1.ConsumeH\x00R\aconsume\x122\n" +
+	"\x06detach\x18\x16 \x01(\v2\x18.bridge.plugin.v1.DetachH\x00R\x06detach\x12,\n" +
+	"\x04tell\x18\x17 \x01(\v2\x16.bridge.plugin.v1.TellH\x00R\x04tell\x12/\n" +
+	"\x05pause\x18\x18 \x01(\v2\x17.bridge.plugin.v1.PauseH\x00R\x05pauseB\x06\n" +
+	"\x04kind\"\xb0\x01\n" +
 	"\x04Send\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\x12\x16\n" +
 	"\x06binary\x18\x02 \x01(\bR\x06binary\x12\x18\n" +
-	"\asettles\x18\x03 \x01(\x04R\asettles\"3\n" +
+	"\asettles\x18\x03 \x01(\x04R\asettles\x12#\n" +
+	"\rwatermark_key\x18\x04 \x01(\tR\fwatermarkKey\x12)\n" +
+	"\x10watermark_number\x18\x05 \x01(\x04R\x0fwatermarkNumber\x12\x12\n" +
+	"\x04late\x18\x06 \x01(\bR\x04late\"3\n" +
 	"\x05Close\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"2\n" +
@@ -5354,12 +6590,19 @@ const file_bridge_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x04Join\x12\x18\n" +
 	"\achannel\x18\x01 \x01(\tR\achannel\"!\n" +
 	"\x05Leave\x12\x18\n" +
-	"\achannel\x18\x01 \x01(\tR\achannel\"\xa9\x01\n" +
+	"\achannel\x18\x01 \x01(\tR\achannel\"\xd8\x02\n" +
 	"\aPublish\x12\x1a\n" +
 	"\bchannels\x18\x01 \x03(\tR\bchannels\x12\x16\n" +
 	"\x06except\x18\x02 \x03(\x04R\x06except\x123\n" +
 	"\acontent\x18\x03 \x01(\v2\x19.bridge.plugin.v1.ContentR\acontent\x125\n" +
-	"\bvariants\x18\x04 \x03(\v2\x19.bridge.plugin.v1.VariantR\bvariants\"?\n" +
+	"\bvariants\x18\x04 \x03(\v2\x19.bridge.plugin.v1.VariantR\bvariants\x12'\n" +
+	"\x0fexcept_channels\x18\x05 \x03(\tR\x0eexceptChannels\x12\x1b\n" +
+	"\torder_key\x18\x06 \x01(\tR\borderKey\x12!\n" +
+	"\forder_number\x18\a \x01(\x04R\vorderNumber\x12,\n" +
+	"\x04then\x18\b \x03(\v2\x18.bridge.plugin.v1.FramesR\x04then\x12\x16\n" +
+	"\x06always\x18\t \x01(\bR\x06always\"?\n" +
+	"\x06Frames\x125\n" +
+	"\bvariants\x18\x01 \x03(\v2\x19.bridge.plugin.v1.VariantR\bvariants\"?\n" +
 	"\x06Encode\x125\n" +
 	"\bvariants\x18\x01 \x03(\v2\x19.bridge.plugin.v1.VariantR\bvariants\"w\n" +
 	"\aVariant\x12\x12\n" +
@@ -5396,7 +6639,7 @@ const file_bridge_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"8\n" +
 	"\aFraming\x12\x10\n" +
 	"\x03raw\x18\x01 \x01(\bR\x03raw\x12\x1b\n" +
-	"\traw_bytes\x18\x02 \x01(\x04R\brawBytes\"\xdb\x02\n" +
+	"\traw_bytes\x18\x02 \x01(\x04R\brawBytes\"\xbd\x03\n" +
 	"\x04Call\x12\x10\n" +
 	"\x03tag\x18\x01 \x01(\tR\x03tag\x12\x14\n" +
 	"\x05order\x18\x02 \x01(\tR\x05order\x12\x1a\n" +
@@ -5405,10 +6648,21 @@ const file_bridge_plugin_v1_plugin_proto_rawDesc = "" +
 	"\fauthenticate\x18\x05 \x01(\v2\x1e.bridge.plugin.v1.AuthenticateH\x00R\fauthenticate\x125\n" +
 	"\apublish\x18\x06 \x01(\v2\x19.bridge.plugin.v1.PublishH\x00R\apublish\x12)\n" +
 	"\x03act\x18\a \x01(\v2\x15.bridge.plugin.v1.ActH\x00R\x03act\x122\n" +
-	"\x06select\x18\b \x01(\v2\x18.bridge.plugin.v1.SelectH\x00R\x06selectB\b\n" +
-	"\x06target\"\x1a\n" +
+	"\x06select\x18\b \x01(\v2\x18.bridge.plugin.v1.SelectH\x00R\x06select\x12/\n" +
+	"\x05nodes\x18\t \x01(\v2\x17.bridge.plugin.v1.NodesH\x00R\x05nodes\x12/\n" +
+	"\x05flush\x18\x0f \x01(\v2\x17.bridge.plugin.v1.FlushH\x00R\x05flushB\b\n" +
+	"\x06target\"\a\n" +
+	"\x05Flush\"\a\n" +
+	"\x05Nodes\"\x1a\n" +
 	"\x06Cancel\x12\x10\n" +
-	"\x03tag\x18\x01 \x01(\tR\x03tag\"\x98\x01\n" +
+	"\x03tag\x18\x01 \x01(\tR\x03tag\"\x1a\n" +
+	"\x06Detach\x12\x10\n" +
+	"\x03tag\x18\x01 \x01(\tR\x03tag\",\n" +
+	"\x04Tell\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
+	"\x04data\x18\x02 \x01(\fR\x04data\"\x17\n" +
+	"\x05Pause\x12\x0e\n" +
+	"\x02on\x18\x01 \x01(\bR\x02on\"\xfb\x01\n" +
 	"\x03Ask\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x18\n" +
 	"\apayload\x18\x02 \x01(\fR\apayload\x12\x1d\n" +
@@ -5416,17 +6670,28 @@ const file_bridge_plugin_v1_plugin_proto_rawDesc = "" +
 	"message_id\x18\x03 \x01(\tR\tmessageId\x12\x18\n" +
 	"\achannel\x18\x04 \x01(\tR\achannel\x12\x18\n" +
 	"\apurpose\x18\x05 \x01(\tR\apurpose\x12\x10\n" +
-	"\x03raw\x18\x06 \x01(\fR\x03raw\"\xc9\x01\n" +
+	"\x03raw\x18\x06 \x01(\fR\x03raw\x12\x12\n" +
+	"\x04push\x18\a \x01(\bR\x04push\x12\x1a\n" +
+	"\btogether\x18\b \x01(\bR\btogether\x12\x18\n" +
+	"\aversion\x18\t \x01(\rR\aversion\x12\x17\n" +
+	"\auser_id\x18\n" +
+	" \x01(\tR\x06userId\"\xdc\x02\n" +
 	"\fAuthenticate\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x1b\n" +
 	"\thas_token\x18\x02 \x01(\bR\bhasToken\x12\x17\n" +
 	"\auser_id\x18\x03 \x01(\tR\x06userId\x12\x18\n" +
 	"\apayload\x18\x04 \x01(\fR\apayload\x12 \n" +
 	"\vsubprotocol\x18\x05 \x01(\tR\vsubprotocol\x121\n" +
-	"\aheaders\x18\x06 \x03(\v2\x17.bridge.plugin.v1.EntryR\aheaders\"Q\n" +
+	"\aheaders\x18\x06 \x03(\v2\x17.bridge.plugin.v1.EntryR\aheaders\x12\x1b\n" +
+	"\ton_behalf\x18\a \x01(\bR\bonBehalf\x121\n" +
+	"\acookies\x18\b \x03(\v2\x17.bridge.plugin.v1.EntryR\acookies\x12!\n" +
+	"\fheaders_json\x18\t \x01(\fR\vheadersJson\x12\x1e\n" +
+	"\vhas_user_id\x18\n" +
+	" \x01(\bR\thasUserId\"e\n" +
 	"\x03Act\x12\x18\n" +
 	"\asession\x18\x01 \x01(\x04R\asession\x120\n" +
-	"\x06action\x18\x02 \x01(\v2\x18.bridge.plugin.v1.ActionR\x06action\"\xc4\x01\n" +
+	"\x06action\x18\x02 \x01(\v2\x18.bridge.plugin.v1.ActionR\x06action\x12\x12\n" +
+	"\x04role\x18\x03 \x01(\tR\x04role\"\xc4\x01\n" +
 	"\x06Select\x12\x19\n" +
 	"\buser_ids\x18\x01 \x03(\tR\auserIds\x12\x18\n" +
 	"\achannel\x18\x02 \x01(\tR\achannel\x12$\n" +
@@ -5446,20 +6711,25 @@ const file_bridge_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x06exists\x18\x05 \x01(\bH\x00R\x06existsB\x04\n" +
 	"\x02op\"\x1c\n" +
 	"\x06Values\x12\x12\n" +
-	"\x04json\x18\x01 \x03(\fR\x04json\"\xc7\x01\n" +
+	"\x04json\x18\x01 \x03(\fR\x04json\"\xc0\x02\n" +
 	"\x06Action\x12\x12\n" +
 	"\x04join\x18\x01 \x03(\tR\x04join\x12\x14\n" +
 	"\x05leave\x18\x02 \x03(\tR\x05leave\x121\n" +
 	"\acontext\x18\x03 \x03(\v2\x17.bridge.plugin.v1.EntryR\acontext\x121\n" +
 	"\x06frames\x18\x04 \x03(\v2\x19.bridge.plugin.v1.VariantR\x06frames\x12-\n" +
-	"\x05close\x18\x05 \x01(\v2\x17.bridge.plugin.v1.CloseR\x05close\"B\n" +
+	"\x05close\x18\x05 \x01(\v2\x17.bridge.plugin.v1.CloseR\x05close\x12'\n" +
+	"\x0freplace_context\x18\x06 \x01(\bR\x0ereplaceContext\x12#\n" +
+	"\rwatermark_key\x18\b \x01(\tR\fwatermarkKey\x12)\n" +
+	"\x10watermark_number\x18\t \x01(\x04R\x0fwatermarkNumber\"B\n" +
 	"\x04Push\x12\x10\n" +
 	"\x03tag\x18\x01 \x01(\tR\x03tag\x12\x14\n" +
 	"\x05topic\x18\x02 \x01(\tR\x05topic\x12\x12\n" +
-	"\x04data\x18\x03 \x01(\fR\x04data\"7\n" +
+	"\x04data\x18\x03 \x01(\fR\x04data\"]\n" +
 	"\aConsume\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x16\n" +
-	"\x06window\x18\x02 \x01(\rR\x06window*P\n" +
+	"\x06window\x18\x02 \x01(\rR\x06window\x12\x10\n" +
+	"\x03tag\x18\x03 \x01(\tR\x03tag\x12\x12\n" +
+	"\x04also\x18\x04 \x03(\tR\x04also*P\n" +
 	"\x04Auth\x12\x14\n" +
 	"\x10AUTH_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fAUTH_IN_BAND\x10\x01\x12\x12\n" +
@@ -5480,7 +6750,17 @@ const file_bridge_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x0fFIELD_TYPE_SIZE\x10\x06\x12\x1a\n" +
 	"\x16FIELD_TYPE_STRING_LIST\x10\a\x12\x19\n" +
 	"\x15FIELD_TYPE_STRING_MAP\x10\b\x12\x19\n" +
-	"\x15FIELD_TYPE_EXPRESSION\x10\t*\xb6\x01\n" +
+	"\x15FIELD_TYPE_EXPRESSION\x10\t*\xeb\x01\n" +
+	"\aMeasure\x12\x17\n" +
+	"\x13MEASURE_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10MEASURE_CHANNELS\x10\x01\x12\x1a\n" +
+	"\x16MEASURE_CHANNELS_TOTAL\x10\x02\x12\x14\n" +
+	"\x10MEASURE_SESSIONS\x10\x03\x12\x11\n" +
+	"\rMEASURE_NODES\x10\x04\x12\x1b\n" +
+	"\x17MEASURE_FRAMES_IN_TOTAL\x10\x05\x12\x1c\n" +
+	"\x18MEASURE_FRAMES_OUT_TOTAL\x10\x06\x12\x18\n" +
+	"\x14MEASURE_UNSENT_TOTAL\x10\a\x12\x17\n" +
+	"\x13MEASURE_ACT_SECONDS\x10\b*\xb6\x01\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -5513,173 +6793,203 @@ func file_bridge_plugin_v1_plugin_proto_rawDescGZIP() []byte {
 	return file_bridge_plugin_v1_plugin_proto_rawDescData
 }
 
-var file_bridge_plugin_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_bridge_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 63)
+var file_bridge_plugin_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_bridge_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 75)
 var file_bridge_plugin_v1_plugin_proto_goTypes = []any{
 	(Auth)(0),                 // 0: bridge.plugin.v1.Auth
 	(Transport)(0),            // 1: bridge.plugin.v1.Transport
 	(FieldType)(0),            // 2: bridge.plugin.v1.FieldType
-	(Outcome)(0),              // 3: bridge.plugin.v1.Outcome
-	(ActorKind)(0),            // 4: bridge.plugin.v1.ActorKind
-	(*DescribeRequest)(nil),   // 5: bridge.plugin.v1.DescribeRequest
-	(*DescribeResponse)(nil),  // 6: bridge.plugin.v1.DescribeResponse
-	(*Role)(nil),              // 7: bridge.plugin.v1.Role
-	(*Field)(nil),             // 8: bridge.plugin.v1.Field
-	(*ConfigureRequest)(nil),  // 9: bridge.plugin.v1.ConfigureRequest
-	(*RouteConfig)(nil),       // 10: bridge.plugin.v1.RouteConfig
-	(*ConfigureResponse)(nil), // 11: bridge.plugin.v1.ConfigureResponse
-	(*Complaint)(nil),         // 12: bridge.plugin.v1.Complaint
-	(*LinkRequest)(nil),       // 13: bridge.plugin.v1.LinkRequest
-	(*LinkResponse)(nil),      // 14: bridge.plugin.v1.LinkResponse
-	(*Event)(nil),             // 15: bridge.plugin.v1.Event
-	(*Opened)(nil),            // 16: bridge.plugin.v1.Opened
-	(*Resumed)(nil),           // 17: bridge.plugin.v1.Resumed
-	(*Forget)(nil),            // 18: bridge.plugin.v1.Forget
-	(*Frame)(nil),             // 19: bridge.plugin.v1.Frame
-	(*Eof)(nil),               // 20: bridge.plugin.v1.Eof
-	(*Closed)(nil),            // 21: bridge.plugin.v1.Closed
-	(*Timer)(nil),             // 22: bridge.plugin.v1.Timer
-	(*Request)(nil),           // 23: bridge.plugin.v1.Request
-	(*Bound)(nil),             // 24: bridge.plugin.v1.Bound
-	(*Message)(nil),           // 25: bridge.plugin.v1.Message
-	(*Content)(nil),           // 26: bridge.plugin.v1.Content
-	(*Delivery)(nil),          // 27: bridge.plugin.v1.Delivery
-	(*Answer)(nil),            // 28: bridge.plugin.v1.Answer
-	(*Item)(nil),              // 29: bridge.plugin.v1.Item
-	(*Snapshot)(nil),          // 30: bridge.plugin.v1.Snapshot
-	(*BoundSession)(nil),      // 31: bridge.plugin.v1.BoundSession
-	(*SessionInfo)(nil),       // 32: bridge.plugin.v1.SessionInfo
-	(*Entry)(nil),             // 33: bridge.plugin.v1.Entry
-	(*Identity)(nil),          // 34: bridge.plugin.v1.Identity
-	(*Step)(nil),              // 35: bridge.plugin.v1.Step
-	(*Command)(nil),           // 36: bridge.plugin.v1.Command
-	(*Send)(nil),              // 37: bridge.plugin.v1.Send
-	(*Close)(nil),             // 38: bridge.plugin.v1.Close
-	(*PutState)(nil),          // 39: bridge.plugin.v1.PutState
-	(*DeleteState)(nil),       // 40: bridge.plugin.v1.DeleteState
-	(*PutContext)(nil),        // 41: bridge.plugin.v1.PutContext
-	(*SetTimer)(nil),          // 42: bridge.plugin.v1.SetTimer
-	(*Join)(nil),              // 43: bridge.plugin.v1.Join
-	(*Leave)(nil),             // 44: bridge.plugin.v1.Leave
-	(*Publish)(nil),           // 45: bridge.plugin.v1.Publish
-	(*Encode)(nil),            // 46: bridge.plugin.v1.Encode
-	(*Variant)(nil),           // 47: bridge.plugin.v1.Variant
-	(*Slot)(nil),              // 48: bridge.plugin.v1.Slot
-	(*Tune)(nil),              // 49: bridge.plugin.v1.Tune
-	(*Variable)(nil),          // 50: bridge.plugin.v1.Variable
-	(*Respond)(nil),           // 51: bridge.plugin.v1.Respond
-	(*Bind)(nil),              // 52: bridge.plugin.v1.Bind
-	(*Claim)(nil),             // 53: bridge.plugin.v1.Claim
-	(*Release)(nil),           // 54: bridge.plugin.v1.Release
-	(*Framing)(nil),           // 55: bridge.plugin.v1.Framing
-	(*Call)(nil),              // 56: bridge.plugin.v1.Call
-	(*Cancel)(nil),            // 57: bridge.plugin.v1.Cancel
-	(*Ask)(nil),               // 58: bridge.plugin.v1.Ask
-	(*Authenticate)(nil),      // 59: bridge.plugin.v1.Authenticate
-	(*Act)(nil),               // 60: bridge.plugin.v1.Act
-	(*Select)(nil),            // 61: bridge.plugin.v1.Select
-	(*Where)(nil),             // 62: bridge.plugin.v1.Where
-	(*Test)(nil),              // 63: bridge.plugin.v1.Test
-	(*Values)(nil),            // 64: bridge.plugin.v1.Values
-	(*Action)(nil),            // 65: bridge.plugin.v1.Action
-	(*Push)(nil),              // 66: bridge.plugin.v1.Push
-	(*Consume)(nil),           // 67: bridge.plugin.v1.Consume
+	(Measure)(0),              // 3: bridge.plugin.v1.Measure
+	(Outcome)(0),              // 4: bridge.plugin.v1.Outcome
+	(ActorKind)(0),            // 5: bridge.plugin.v1.ActorKind
+	(*DescribeRequest)(nil),   // 6: bridge.plugin.v1.DescribeRequest
+	(*DescribeResponse)(nil),  // 7: bridge.plugin.v1.DescribeResponse
+	(*Role)(nil),              // 8: bridge.plugin.v1.Role
+	(*Field)(nil),             // 9: bridge.plugin.v1.Field
+	(*ConfigureRequest)(nil),  // 10: bridge.plugin.v1.ConfigureRequest
+	(*RouteConfig)(nil),       // 11: bridge.plugin.v1.RouteConfig
+	(*ConfigureResponse)(nil), // 12: bridge.plugin.v1.ConfigureResponse
+	(*Metric)(nil),            // 13: bridge.plugin.v1.Metric
+	(*Queues)(nil),            // 14: bridge.plugin.v1.Queues
+	(*Complaint)(nil),         // 15: bridge.plugin.v1.Complaint
+	(*LinkRequest)(nil),       // 16: bridge.plugin.v1.LinkRequest
+	(*LinkResponse)(nil),      // 17: bridge.plugin.v1.LinkResponse
+	(*Event)(nil),             // 18: bridge.plugin.v1.Event
+	(*Opened)(nil),            // 19: bridge.plugin.v1.Opened
+	(*Resumed)(nil),           // 20: bridge.plugin.v1.Resumed
+	(*Forget)(nil),            // 21: bridge.plugin.v1.Forget
+	(*Frame)(nil),             // 22: bridge.plugin.v1.Frame
+	(*Eof)(nil),               // 23: bridge.plugin.v1.Eof
+	(*Closed)(nil),            // 24: bridge.plugin.v1.Closed
+	(*Timer)(nil),             // 25: bridge.plugin.v1.Timer
+	(*Request)(nil),           // 26: bridge.plugin.v1.Request
+	(*Bound)(nil),             // 27: bridge.plugin.v1.Bound
+	(*Message)(nil),           // 28: bridge.plugin.v1.Message
+	(*Content)(nil),           // 29: bridge.plugin.v1.Content
+	(*Delivery)(nil),          // 30: bridge.plugin.v1.Delivery
+	(*Told)(nil),              // 31: bridge.plugin.v1.Told
+	(*ContextChanged)(nil),    // 32: bridge.plugin.v1.ContextChanged
+	(*Answer)(nil),            // 33: bridge.plugin.v1.Answer
+	(*Node)(nil),              // 34: bridge.plugin.v1.Node
+	(*Item)(nil),              // 35: bridge.plugin.v1.Item
+	(*Snapshot)(nil),          // 36: bridge.plugin.v1.Snapshot
+	(*BoundSession)(nil),      // 37: bridge.plugin.v1.BoundSession
+	(*SessionInfo)(nil),       // 38: bridge.plugin.v1.SessionInfo
+	(*Entry)(nil),             // 39: bridge.plugin.v1.Entry
+	(*Identity)(nil),          // 40: bridge.plugin.v1.Identity
+	(*Step)(nil),              // 41: bridge.plugin.v1.Step
+	(*Command)(nil),           // 42: bridge.plugin.v1.Command
+	(*Send)(nil),              // 43: bridge.plugin.v1.Send
+	(*Close)(nil),             // 44: bridge.plugin.v1.Close
+	(*PutState)(nil),          // 45: bridge.plugin.v1.PutState
+	(*DeleteState)(nil),       // 46: bridge.plugin.v1.DeleteState
+	(*PutContext)(nil),        // 47: bridge.plugin.v1.PutContext
+	(*SetTimer)(nil),          // 48: bridge.plugin.v1.SetTimer
+	(*Join)(nil),              // 49: bridge.plugin.v1.Join
+	(*Leave)(nil),             // 50: bridge.plugin.v1.Leave
+	(*Publish)(nil),           // 51: bridge.plugin.v1.Publish
+	(*Frames)(nil),            // 52: bridge.plugin.v1.Frames
+	(*Encode)(nil),            // 53: bridge.plugin.v1.Encode
+	(*Variant)(nil),           // 54: bridge.plugin.v1.Variant
+	(*Slot)(nil),              // 55: bridge.plugin.v1.Slot
+	(*Tune)(nil),              // 56: bridge.plugin.v1.Tune
+	(*Variable)(nil),          // 57: bridge.plugin.v1.Variable
+	(*Respond)(nil),           // 58: bridge.plugin.v1.Respond
+	(*Bind)(nil),              // 59: bridge.plugin.v1.Bind
+	(*Claim)(nil),             // 60: bridge.plugin.v1.Claim
+	(*Release)(nil),           // 61: bridge.plugin.v1.Release
+	(*Framing)(nil),           // 62: bridge.plugin.v1.Framing
+	(*Call)(nil),              // 63: bridge.plugin.v1.Call
+	(*Flush)(nil),             // 64: bridge.plugin.v1.Flush
+	(*Nodes)(nil),             // 65: bridge.plugin.v1.Nodes
+	(*Cancel)(nil),            // 66: bridge.plugin.v1.Cancel
+	(*Detach)(nil),            // 67: bridge.plugin.v1.Detach
+	(*Tell)(nil),              // 68: bridge.plugin.v1.Tell
+	(*Pause)(nil),             // 69: bridge.plugin.v1.Pause
+	(*Ask)(nil),               // 70: bridge.plugin.v1.Ask
+	(*Authenticate)(nil),      // 71: bridge.plugin.v1.Authenticate
+	(*Act)(nil),               // 72: bridge.plugin.v1.Act
+	(*Select)(nil),            // 73: bridge.plugin.v1.Select
+	(*Where)(nil),             // 74: bridge.plugin.v1.Where
+	(*Test)(nil),              // 75: bridge.plugin.v1.Test
+	(*Values)(nil),            // 76: bridge.plugin.v1.Values
+	(*Action)(nil),            // 77: bridge.plugin.v1.Action
+	(*Push)(nil),              // 78: bridge.plugin.v1.Push
+	(*Consume)(nil),           // 79: bridge.plugin.v1.Consume
+	nil,                       // 80: bridge.plugin.v1.Role.UnavailableEntry
 }
 var file_bridge_plugin_v1_plugin_proto_depIdxs = []int32{
-	7,  // 0: bridge.plugin.v1.DescribeResponse.roles:type_name -> bridge.plugin.v1.Role
-	8,  // 1: bridge.plugin.v1.DescribeResponse.config:type_name -> bridge.plugin.v1.Field
-	8,  // 2: bridge.plugin.v1.DescribeResponse.route_config:type_name -> bridge.plugin.v1.Field
-	0,  // 3: bridge.plugin.v1.Role.auth:type_name -> bridge.plugin.v1.Auth
-	1,  // 4: bridge.plugin.v1.Role.transports:type_name -> bridge.plugin.v1.Transport
-	2,  // 5: bridge.plugin.v1.Field.type:type_name -> bridge.plugin.v1.FieldType
-	10, // 6: bridge.plugin.v1.ConfigureRequest.routes:type_name -> bridge.plugin.v1.RouteConfig
-	12, // 7: bridge.plugin.v1.ConfigureResponse.complaints:type_name -> bridge.plugin.v1.Complaint
-	15, // 8: bridge.plugin.v1.LinkRequest.events:type_name -> bridge.plugin.v1.Event
-	35, // 9: bridge.plugin.v1.LinkResponse.steps:type_name -> bridge.plugin.v1.Step
-	19, // 10: bridge.plugin.v1.Event.frame:type_name -> bridge.plugin.v1.Frame
-	28, // 11: bridge.plugin.v1.Event.answer:type_name -> bridge.plugin.v1.Answer
-	22, // 12: bridge.plugin.v1.Event.timer:type_name -> bridge.plugin.v1.Timer
-	21, // 13: bridge.plugin.v1.Event.closed:type_name -> bridge.plugin.v1.Closed
-	16, // 14: bridge.plugin.v1.Event.opened:type_name -> bridge.plugin.v1.Opened
-	17, // 15: bridge.plugin.v1.Event.resumed:type_name -> bridge.plugin.v1.Resumed
-	18, // 16: bridge.plugin.v1.Event.forget:type_name -> bridge.plugin.v1.Forget
-	25, // 17: bridge.plugin.v1.Event.message:type_name -> bridge.plugin.v1.Message
-	23, // 18: bridge.plugin.v1.Event.request:type_name -> bridge.plugin.v1.Request
-	20, // 19: bridge.plugin.v1.Event.eof:type_name -> bridge.plugin.v1.Eof
-	24, // 20: bridge.plugin.v1.Event.bound:type_name -> bridge.plugin.v1.Bound
-	27, // 21: bridge.plugin.v1.Event.delivery:type_name -> bridge.plugin.v1.Delivery
-	30, // 22: bridge.plugin.v1.Opened.snapshot:type_name -> bridge.plugin.v1.Snapshot
-	30, // 23: bridge.plugin.v1.Resumed.snapshot:type_name -> bridge.plugin.v1.Snapshot
-	30, // 24: bridge.plugin.v1.Request.snapshot:type_name -> bridge.plugin.v1.Snapshot
-	30, // 25: bridge.plugin.v1.Bound.snapshot:type_name -> bridge.plugin.v1.Snapshot
-	26, // 26: bridge.plugin.v1.Message.content:type_name -> bridge.plugin.v1.Content
-	3,  // 27: bridge.plugin.v1.Answer.outcome:type_name -> bridge.plugin.v1.Outcome
-	29, // 28: bridge.plugin.v1.Answer.items:type_name -> bridge.plugin.v1.Item
-	34, // 29: bridge.plugin.v1.Answer.identity:type_name -> bridge.plugin.v1.Identity
-	4,  // 30: bridge.plugin.v1.Snapshot.actor_kind:type_name -> bridge.plugin.v1.ActorKind
-	32, // 31: bridge.plugin.v1.Snapshot.session:type_name -> bridge.plugin.v1.SessionInfo
-	34, // 32: bridge.plugin.v1.Snapshot.identity:type_name -> bridge.plugin.v1.Identity
-	33, // 33: bridge.plugin.v1.Snapshot.context:type_name -> bridge.plugin.v1.Entry
-	33, // 34: bridge.plugin.v1.Snapshot.state:type_name -> bridge.plugin.v1.Entry
-	31, // 35: bridge.plugin.v1.Snapshot.bound:type_name -> bridge.plugin.v1.BoundSession
-	30, // 36: bridge.plugin.v1.BoundSession.snapshot:type_name -> bridge.plugin.v1.Snapshot
-	33, // 37: bridge.plugin.v1.SessionInfo.headers:type_name -> bridge.plugin.v1.Entry
-	1,  // 38: bridge.plugin.v1.SessionInfo.transport:type_name -> bridge.plugin.v1.Transport
-	36, // 39: bridge.plugin.v1.Step.commands:type_name -> bridge.plugin.v1.Command
-	37, // 40: bridge.plugin.v1.Command.send:type_name -> bridge.plugin.v1.Send
-	39, // 41: bridge.plugin.v1.Command.put_state:type_name -> bridge.plugin.v1.PutState
-	56, // 42: bridge.plugin.v1.Command.call:type_name -> bridge.plugin.v1.Call
-	42, // 43: bridge.plugin.v1.Command.set_timer:type_name -> bridge.plugin.v1.SetTimer
-	38, // 44: bridge.plugin.v1.Command.close:type_name -> bridge.plugin.v1.Close
-	40, // 45: bridge.plugin.v1.Command.delete_state:type_name -> bridge.plugin.v1.DeleteState
-	43, // 46: bridge.plugin.v1.Command.join:type_name -> bridge.plugin.v1.Join
-	44, // 47: bridge.plugin.v1.Command.leave:type_name -> bridge.plugin.v1.Leave
-	45, // 48: bridge.plugin.v1.Command.publish:type_name -> bridge.plugin.v1.Publish
-	46, // 49: bridge.plugin.v1.Command.encode:type_name -> bridge.plugin.v1.Encode
-	51, // 50: bridge.plugin.v1.Command.respond:type_name -> bridge.plugin.v1.Respond
-	52, // 51: bridge.plugin.v1.Command.bind:type_name -> bridge.plugin.v1.Bind
-	41, // 52: bridge.plugin.v1.Command.put_context:type_name -> bridge.plugin.v1.PutContext
-	57, // 53: bridge.plugin.v1.Command.cancel:type_name -> bridge.plugin.v1.Cancel
-	53, // 54: bridge.plugin.v1.Command.claim:type_name -> bridge.plugin.v1.Claim
-	54, // 55: bridge.plugin.v1.Command.release:type_name -> bridge.plugin.v1.Release
-	49, // 56: bridge.plugin.v1.Command.tune:type_name -> bridge.plugin.v1.Tune
-	55, // 57: bridge.plugin.v1.Command.framing:type_name -> bridge.plugin.v1.Framing
-	66, // 58: bridge.plugin.v1.Command.push:type_name -> bridge.plugin.v1.Push
-	67, // 59: bridge.plugin.v1.Command.consume:type_name -> bridge.plugin.v1.Consume
-	26, // 60: bridge.plugin.v1.Publish.content:type_name -> bridge.plugin.v1.Content
-	47, // 61: bridge.plugin.v1.Publish.variants:type_name -> bridge.plugin.v1.Variant
-	47, // 62: bridge.plugin.v1.Encode.variants:type_name -> bridge.plugin.v1.Variant
-	48, // 63: bridge.plugin.v1.Variant.slots:type_name -> bridge.plugin.v1.Slot
-	50, // 64: bridge.plugin.v1.Tune.variables:type_name -> bridge.plugin.v1.Variable
-	33, // 65: bridge.plugin.v1.Respond.headers:type_name -> bridge.plugin.v1.Entry
-	58, // 66: bridge.plugin.v1.Call.ask:type_name -> bridge.plugin.v1.Ask
-	59, // 67: bridge.plugin.v1.Call.authenticate:type_name -> bridge.plugin.v1.Authenticate
-	45, // 68: bridge.plugin.v1.Call.publish:type_name -> bridge.plugin.v1.Publish
-	60, // 69: bridge.plugin.v1.Call.act:type_name -> bridge.plugin.v1.Act
-	61, // 70: bridge.plugin.v1.Call.select:type_name -> bridge.plugin.v1.Select
-	33, // 71: bridge.plugin.v1.Authenticate.headers:type_name -> bridge.plugin.v1.Entry
-	65, // 72: bridge.plugin.v1.Act.action:type_name -> bridge.plugin.v1.Action
-	65, // 73: bridge.plugin.v1.Select.action:type_name -> bridge.plugin.v1.Action
-	62, // 74: bridge.plugin.v1.Select.where:type_name -> bridge.plugin.v1.Where
-	62, // 75: bridge.plugin.v1.Where.all:type_name -> bridge.plugin.v1.Where
-	62, // 76: bridge.plugin.v1.Where.any:type_name -> bridge.plugin.v1.Where
-	62, // 77: bridge.plugin.v1.Where.not:type_name -> bridge.plugin.v1.Where
-	63, // 78: bridge.plugin.v1.Where.test:type_name -> bridge.plugin.v1.Test
-	64, // 79: bridge.plugin.v1.Test.in:type_name -> bridge.plugin.v1.Values
-	33, // 80: bridge.plugin.v1.Action.context:type_name -> bridge.plugin.v1.Entry
-	47, // 81: bridge.plugin.v1.Action.frames:type_name -> bridge.plugin.v1.Variant
-	38, // 82: bridge.plugin.v1.Action.close:type_name -> bridge.plugin.v1.Close
-	5,  // 83: bridge.plugin.v1.PluginService.Describe:input_type -> bridge.plugin.v1.DescribeRequest
-	9,  // 84: bridge.plugin.v1.PluginService.Configure:input_type -> bridge.plugin.v1.ConfigureRequest
-	13, // 85: bridge.plugin.v1.PluginService.Link:input_type -> bridge.plugin.v1.LinkRequest
-	6,  // 86: bridge.plugin.v1.PluginService.Describe:output_type -> bridge.plugin.v1.DescribeResponse
-	11, // 87: bridge.plugin.v1.PluginService.Configure:output_type -> bridge.plugin.v1.ConfigureResponse
-	14, // 88: bridge.plugin.v1.PluginService.Link:output_type -> bridge.plugin.v1.LinkResponse
-	86, // [86:89] is the sub-list for method output_type
-	83, // [83:86] is the sub-list for method input_type
-	83, // [83:83] is the sub-list for extension type_name
-	83, // [83:83] is the sub-list for extension extendee
-	0,  // [0:83] is the sub-list for field type_name
+	8,   // 0: bridge.plugin.v1.DescribeResponse.roles:type_name -> bridge.plugin.v1.Role
+	9,   // 1: bridge.plugin.v1.DescribeResponse.config:type_name -> bridge.plugin.v1.Field
+	9,   // 2: bridge.plugin.v1.DescribeResponse.route_config:type_name -> bridge.plugin.v1.Field
+	0,   // 3: bridge.plugin.v1.Role.auth:type_name -> bridge.plugin.v1.Auth
+	1,   // 4: bridge.plugin.v1.Role.transports:type_name -> bridge.plugin.v1.Transport
+	80,  // 5: bridge.plugin.v1.Role.unavailable:type_name -> bridge.plugin.v1.Role.UnavailableEntry
+	2,   // 6: bridge.plugin.v1.Field.type:type_name -> bridge.plugin.v1.FieldType
+	11,  // 7: bridge.plugin.v1.ConfigureRequest.routes:type_name -> bridge.plugin.v1.RouteConfig
+	15,  // 8: bridge.plugin.v1.ConfigureResponse.complaints:type_name -> bridge.plugin.v1.Complaint
+	14,  // 9: bridge.plugin.v1.ConfigureResponse.queues:type_name -> bridge.plugin.v1.Queues
+	13,  // 10: bridge.plugin.v1.ConfigureResponse.metrics:type_name -> bridge.plugin.v1.Metric
+	3,   // 11: bridge.plugin.v1.Metric.measure:type_name -> bridge.plugin.v1.Measure
+	39,  // 12: bridge.plugin.v1.Metric.labels:type_name -> bridge.plugin.v1.Entry
+	18,  // 13: bridge.plugin.v1.LinkRequest.events:type_name -> bridge.plugin.v1.Event
+	41,  // 14: bridge.plugin.v1.LinkResponse.steps:type_name -> bridge.plugin.v1.Step
+	22,  // 15: bridge.plugin.v1.Event.frame:type_name -> bridge.plugin.v1.Frame
+	33,  // 16: bridge.plugin.v1.Event.answer:type_name -> bridge.plugin.v1.Answer
+	25,  // 17: bridge.plugin.v1.Event.timer:type_name -> bridge.plugin.v1.Timer
+	24,  // 18: bridge.plugin.v1.Event.closed:type_name -> bridge.plugin.v1.Closed
+	19,  // 19: bridge.plugin.v1.Event.opened:type_name -> bridge.plugin.v1.Opened
+	20,  // 20: bridge.plugin.v1.Event.resumed:type_name -> bridge.plugin.v1.Resumed
+	21,  // 21: bridge.plugin.v1.Event.forget:type_name -> bridge.plugin.v1.Forget
+	28,  // 22: bridge.plugin.v1.Event.message:type_name -> bridge.plugin.v1.Message
+	26,  // 23: bridge.plugin.v1.Event.request:type_name -> bridge.plugin.v1.Request
+	23,  // 24: bridge.plugin.v1.Event.eof:type_name -> bridge.plugin.v1.Eof
+	27,  // 25: bridge.plugin.v1.Event.bound:type_name -> bridge.plugin.v1.Bound
+	30,  // 26: bridge.plugin.v1.Event.delivery:type_name -> bridge.plugin.v1.Delivery
+	31,  // 27: bridge.plugin.v1.Event.told:type_name -> bridge.plugin.v1.Told
+	32,  // 28: bridge.plugin.v1.Event.context_changed:type_name -> bridge.plugin.v1.ContextChanged
+	36,  // 29: bridge.plugin.v1.Opened.snapshot:type_name -> bridge.plugin.v1.Snapshot
+	36,  // 30: bridge.plugin.v1.Resumed.snapshot:type_name -> bridge.plugin.v1.Snapshot
+	36,  // 31: bridge.plugin.v1.Request.snapshot:type_name -> bridge.plugin.v1.Snapshot
+	36,  // 32: bridge.plugin.v1.Bound.snapshot:type_name -> bridge.plugin.v1.Snapshot
+	29,  // 33: bridge.plugin.v1.Message.content:type_name -> bridge.plugin.v1.Content
+	39,  // 34: bridge.plugin.v1.ContextChanged.set:type_name -> bridge.plugin.v1.Entry
+	4,   // 35: bridge.plugin.v1.Answer.outcome:type_name -> bridge.plugin.v1.Outcome
+	35,  // 36: bridge.plugin.v1.Answer.items:type_name -> bridge.plugin.v1.Item
+	40,  // 37: bridge.plugin.v1.Answer.identity:type_name -> bridge.plugin.v1.Identity
+	34,  // 38: bridge.plugin.v1.Answer.nodes:type_name -> bridge.plugin.v1.Node
+	5,   // 39: bridge.plugin.v1.Snapshot.actor_kind:type_name -> bridge.plugin.v1.ActorKind
+	38,  // 40: bridge.plugin.v1.Snapshot.session:type_name -> bridge.plugin.v1.SessionInfo
+	40,  // 41: bridge.plugin.v1.Snapshot.identity:type_name -> bridge.plugin.v1.Identity
+	39,  // 42: bridge.plugin.v1.Snapshot.context:type_name -> bridge.plugin.v1.Entry
+	39,  // 43: bridge.plugin.v1.Snapshot.state:type_name -> bridge.plugin.v1.Entry
+	37,  // 44: bridge.plugin.v1.Snapshot.bound:type_name -> bridge.plugin.v1.BoundSession
+	36,  // 45: bridge.plugin.v1.BoundSession.snapshot:type_name -> bridge.plugin.v1.Snapshot
+	39,  // 46: bridge.plugin.v1.SessionInfo.headers:type_name -> bridge.plugin.v1.Entry
+	1,   // 47: bridge.plugin.v1.SessionInfo.transport:type_name -> bridge.plugin.v1.Transport
+	42,  // 48: bridge.plugin.v1.Step.commands:type_name -> bridge.plugin.v1.Command
+	43,  // 49: bridge.plugin.v1.Command.send:type_name -> bridge.plugin.v1.Send
+	45,  // 50: bridge.plugin.v1.Command.put_state:type_name -> bridge.plugin.v1.PutState
+	63,  // 51: bridge.plugin.v1.Command.call:type_name -> bridge.plugin.v1.Call
+	48,  // 52: bridge.plugin.v1.Command.set_timer:type_name -> bridge.plugin.v1.SetTimer
+	44,  // 53: bridge.plugin.v1.Command.close:type_name -> bridge.plugin.v1.Close
+	46,  // 54: bridge.plugin.v1.Command.delete_state:type_name -> bridge.plugin.v1.DeleteState
+	49,  // 55: bridge.plugin.v1.Command.join:type_name -> bridge.plugin.v1.Join
+	50,  // 56: bridge.plugin.v1.Command.leave:type_name -> bridge.plugin.v1.Leave
+	51,  // 57: bridge.plugin.v1.Command.publish:type_name -> bridge.plugin.v1.Publish
+	53,  // 58: bridge.plugin.v1.Command.encode:type_name -> bridge.plugin.v1.Encode
+	58,  // 59: bridge.plugin.v1.Command.respond:type_name -> bridge.plugin.v1.Respond
+	59,  // 60: bridge.plugin.v1.Command.bind:type_name -> bridge.plugin.v1.Bind
+	47,  // 61: bridge.plugin.v1.Command.put_context:type_name -> bridge.plugin.v1.PutContext
+	66,  // 62: bridge.plugin.v1.Command.cancel:type_name -> bridge.plugin.v1.Cancel
+	60,  // 63: bridge.plugin.v1.Command.claim:type_name -> bridge.plugin.v1.Claim
+	61,  // 64: bridge.plugin.v1.Command.release:type_name -> bridge.plugin.v1.Release
+	56,  // 65: bridge.plugin.v1.Command.tune:type_name -> bridge.plugin.v1.Tune
+	62,  // 66: bridge.plugin.v1.Command.framing:type_name -> bridge.plugin.v1.Framing
+	78,  // 67: bridge.plugin.v1.Command.push:type_name -> bridge.plugin.v1.Push
+	79,  // 68: bridge.plugin.v1.Command.consume:type_name -> bridge.plugin.v1.Consume
+	67,  // 69: bridge.plugin.v1.Command.detach:type_name -> bridge.plugin.v1.Detach
+	68,  // 70: bridge.plugin.v1.Command.tell:type_name -> bridge.plugin.v1.Tell
+	69,  // 71: bridge.plugin.v1.Command.pause:type_name -> bridge.plugin.v1.Pause
+	29,  // 72: bridge.plugin.v1.Publish.content:type_name -> bridge.plugin.v1.Content
+	54,  // 73: bridge.plugin.v1.Publish.variants:type_name -> bridge.plugin.v1.Variant
+	52,  // 74: bridge.plugin.v1.Publish.then:type_name -> bridge.plugin.v1.Frames
+	54,  // 75: bridge.plugin.v1.Frames.variants:type_name -> bridge.plugin.v1.Variant
+	54,  // 76: bridge.plugin.v1.Encode.variants:type_name -> bridge.plugin.v1.Variant
+	55,  // 77: bridge.plugin.v1.Variant.slots:type_name -> bridge.plugin.v1.Slot
+	57,  // 78: bridge.plugin.v1.Tune.variables:type_name -> bridge.plugin.v1.Variable
+	39,  // 79: bridge.plugin.v1.Respond.headers:type_name -> bridge.plugin.v1.Entry
+	70,  // 80: bridge.plugin.v1.Call.ask:type_name -> bridge.plugin.v1.Ask
+	71,  // 81: bridge.plugin.v1.Call.authenticate:type_name -> bridge.plugin.v1.Authenticate
+	51,  // 82: bridge.plugin.v1.Call.publish:type_name -> bridge.plugin.v1.Publish
+	72,  // 83: bridge.plugin.v1.Call.act:type_name -> bridge.plugin.v1.Act
+	73,  // 84: bridge.plugin.v1.Call.select:type_name -> bridge.plugin.v1.Select
+	65,  // 85: bridge.plugin.v1.Call.nodes:type_name -> bridge.plugin.v1.Nodes
+	64,  // 86: bridge.plugin.v1.Call.flush:type_name -> bridge.plugin.v1.Flush
+	39,  // 87: bridge.plugin.v1.Authenticate.headers:type_name -> bridge.plugin.v1.Entry
+	39,  // 88: bridge.plugin.v1.Authenticate.cookies:type_name -> bridge.plugin.v1.Entry
+	77,  // 89: bridge.plugin.v1.Act.action:type_name -> bridge.plugin.v1.Action
+	77,  // 90: bridge.plugin.v1.Select.action:type_name -> bridge.plugin.v1.Action
+	74,  // 91: bridge.plugin.v1.Select.where:type_name -> bridge.plugin.v1.Where
+	74,  // 92: bridge.plugin.v1.Where.all:type_name -> bridge.plugin.v1.Where
+	74,  // 93: bridge.plugin.v1.Where.any:type_name -> bridge.plugin.v1.Where
+	74,  // 94: bridge.plugin.v1.Where.not:type_name -> bridge.plugin.v1.Where
+	75,  // 95: bridge.plugin.v1.Where.test:type_name -> bridge.plugin.v1.Test
+	76,  // 96: bridge.plugin.v1.Test.in:type_name -> bridge.plugin.v1.Values
+	39,  // 97: bridge.plugin.v1.Action.context:type_name -> bridge.plugin.v1.Entry
+	54,  // 98: bridge.plugin.v1.Action.frames:type_name -> bridge.plugin.v1.Variant
+	44,  // 99: bridge.plugin.v1.Action.close:type_name -> bridge.plugin.v1.Close
+	6,   // 100: bridge.plugin.v1.PluginService.Describe:input_type -> bridge.plugin.v1.DescribeRequest
+	10,  // 101: bridge.plugin.v1.PluginService.Configure:input_type -> bridge.plugin.v1.ConfigureRequest
+	16,  // 102: bridge.plugin.v1.PluginService.Link:input_type -> bridge.plugin.v1.LinkRequest
+	7,   // 103: bridge.plugin.v1.PluginService.Describe:output_type -> bridge.plugin.v1.DescribeResponse
+	12,  // 104: bridge.plugin.v1.PluginService.Configure:output_type -> bridge.plugin.v1.ConfigureResponse
+	17,  // 105: bridge.plugin.v1.PluginService.Link:output_type -> bridge.plugin.v1.LinkResponse
+	103, // [103:106] is the sub-list for method output_type
+	100, // [100:103] is the sub-list for method input_type
+	100, // [100:100] is the sub-list for extension type_name
+	100, // [100:100] is the sub-list for extension extendee
+	0,   // [0:100] is the sub-list for field type_name
 }
 
 func init() { file_bridge_plugin_v1_plugin_proto_init() }
@@ -5687,7 +6997,7 @@ func file_bridge_plugin_v1_plugin_proto_init() {
 	if File_bridge_plugin_v1_plugin_proto != nil {
 		return
 	}
-	file_bridge_plugin_v1_plugin_proto_msgTypes[10].OneofWrappers = []any{
+	file_bridge_plugin_v1_plugin_proto_msgTypes[12].OneofWrappers = []any{
 		(*Event_Frame)(nil),
 		(*Event_Answer)(nil),
 		(*Event_Timer)(nil),
@@ -5700,8 +7010,10 @@ func file_bridge_plugin_v1_plugin_proto_init() {
 		(*Event_Eof)(nil),
 		(*Event_Bound)(nil),
 		(*Event_Delivery)(nil),
+		(*Event_Told)(nil),
+		(*Event_ContextChanged)(nil),
 	}
-	file_bridge_plugin_v1_plugin_proto_msgTypes[31].OneofWrappers = []any{
+	file_bridge_plugin_v1_plugin_proto_msgTypes[36].OneofWrappers = []any{
 		(*Command_Send)(nil),
 		(*Command_PutState)(nil),
 		(*Command_Call)(nil),
@@ -5722,15 +7034,20 @@ func file_bridge_plugin_v1_plugin_proto_init() {
 		(*Command_Framing)(nil),
 		(*Command_Push)(nil),
 		(*Command_Consume)(nil),
+		(*Command_Detach)(nil),
+		(*Command_Tell)(nil),
+		(*Command_Pause)(nil),
 	}
-	file_bridge_plugin_v1_plugin_proto_msgTypes[51].OneofWrappers = []any{
+	file_bridge_plugin_v1_plugin_proto_msgTypes[57].OneofWrappers = []any{
 		(*Call_Ask)(nil),
 		(*Call_Authenticate)(nil),
 		(*Call_Publish)(nil),
 		(*Call_Act)(nil),
 		(*Call_Select)(nil),
+		(*Call_Nodes)(nil),
+		(*Call_Flush)(nil),
 	}
-	file_bridge_plugin_v1_plugin_proto_msgTypes[58].OneofWrappers = []any{
+	file_bridge_plugin_v1_plugin_proto_msgTypes[69].OneofWrappers = []any{
 		(*Test_Equals)(nil),
 		(*Test_Contains)(nil),
 		(*Test_In)(nil),
@@ -5741,8 +7058,8 @@ func file_bridge_plugin_v1_plugin_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bridge_plugin_v1_plugin_proto_rawDesc), len(file_bridge_plugin_v1_plugin_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   63,
+			NumEnums:      6,
+			NumMessages:   75,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1,0 +1,21 @@
+# In place of @logux/server, written by `bridge migrate logux`. Check it: bridge validate
+# LOGUX_REPORTER: bridge run --log-format json
+
+listener "public" { # clients connect here
+  address = "127.0.0.1:31337"
+  # origins         = ["https://app.example"] # where pages come from that are not of this host
+  # trusted_proxies = ["127.0.0.1"]           # a proxy in front, as nginx
+}
+
+upstream "logux" "app" {
+  url     = "http://localhost:3000/logux"
+  secret  = env("LOGUX_CONTROL_SECRET") # the back-end has the same
+  version = 3                           # as a server with LOGUX_REPORTER asks, 0.7 or 0.8
+}
+
+plugin "logux" {
+  route "/*" { # clients; POST / from back-ends; GET /health
+    role     = "server"
+    upstream = upstream.logux.app
+  }
+}

@@ -1,0 +1,9 @@
+package mesh
+
+import (
+	"testing"
+
+	"github.com/protocol-bridge/bridge/sdk/plugintest"
+)
+
+func TestReadmeTable(t *testing.T) { plugintest.ConfigTable(t, New(), "README.md") }
