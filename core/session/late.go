@@ -11,7 +11,7 @@ import (
 // comes it waits for one to two ticks only; where much does, and so an answer takes its time, for more. The
 // zero Late is ready; it is safe for concurrent use.
 type Late struct {
-	mu     sync.Mutex // guards what follows; never held together with an outbox'
+	mu     sync.Mutex // guards what follows; taken before an outbox', never behind it
 	period uint32     // counts ticks, from 1
 	queue  []lateOne  // in the order in which they came
 	added  int        // in this period
@@ -34,6 +34,7 @@ const (
 // Add has a session flushed in a while to which something was sent just now.
 func (l *Late) Add(s *Session) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	if !l.ticks {
 		l.ticks = true
 		l.period++
@@ -46,14 +47,14 @@ func (l *Late) Add(s *Session) {
 	period := l.period
 	l.queue = append(l.queue, lateOne{s, period})
 	l.added++
-	l.mu.Unlock()
 
+	// Marked before a tick can look at it: one that found no mark would leave it unwritten for good.
 	o := &s.out
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	if o.late == 0 {
 		o.late = period
 	}
-	o.mu.Unlock()
 }
 
 // tick ends a period.

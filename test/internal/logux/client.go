@@ -72,14 +72,18 @@ func (c *Client) react(data []byte) {
 	if json.Unmarshal(data, &frame) != nil || len(frame) < 2 {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	var answer string
 	switch string(frame[0]) {
 	case `"sync"`:
-		_ = c.write(fmt.Sprintf(`["synced",%s]`, frame[1])) // the other side may have gone
+		answer = fmt.Sprintf(`["synced",%s]`, frame[1])
 	case `"ping"`:
-		_ = c.write(`["pong",0]`)
+		answer = `["pong",0]`
+	default:
+		return // without the lock: what is being sent may wait for what is read here
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_ = c.write(answer) // the other side may have gone
 }
 
 func (c *Client) write(text string) error {
