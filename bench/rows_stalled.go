@@ -10,7 +10,7 @@ import (
 
 // stalledTurns is how often in a round there is one that reads, and one that does not: of a fan-out, where all
 // deliveries of a publication are late together, a p99 needs many.
-const stalledTurns = 10
+const stalledTurns = 25
 
 // stalled measures how long clients wait at half of what the server can do, in turns while one more reads what it
 // is sent and while one more does not: its socket is full, and what it is sent waits in the core.

@@ -26,12 +26,14 @@ const (
 type beside struct {
 	conn  net.Conn
 	asked chan struct{} // closed once all that it asks for is written, which the server may not let it
+	err   error         // what ended that before; once asked is closed
 	ended sync.WaitGroup
 }
 
 const (
 	besideFrame  = 16 << 10
-	besideFrames = 256 // together more than sockets hold in both directions
+	besideFrames = 256
+	stallsFrames = 4096 // together more than sockets hold in both directions
 )
 
 // besideTime is how long the one that reads may take for what it asks for.
@@ -76,14 +78,18 @@ func (b *beside) begin(s *Spec, kind string) error {
 			return err
 		}
 	}
+	frames := besideFrames
+	if kind == Stalls {
+		frames = stallsFrames
+	}
 	b.ended.Go(func() {
+		defer close(b.asked)
 		frame := newTemplate(appendFiller([]byte("beside "), besideFrame)).frame
-		for range besideFrames {
-			if _, err := b.conn.Write(frame); err != nil {
+		for range frames {
+			if _, b.err = b.conn.Write(frame); b.err != nil {
 				break
 			}
 		}
-		close(b.asked)
 	})
 	if kind == Stalls {
 		return nil
@@ -91,19 +97,19 @@ func (b *beside) begin(s *Spec, kind string) error {
 	b.ended.Go(func() { _, _ = io.Copy(io.Discard, b.conn) })
 	select {
 	case <-b.asked:
-		return nil
+		return b.err
 	case <-time.After(besideTime):
 		return errors.New("what it asks for does not come")
 	}
 }
 
-// stalled says whether the server has stopped to read the connection, and kept it.
-func (b *beside) stalled() bool {
+// stalled says whether the server has stopped to read the connection, and kept it: an error where it has not.
+func (b *beside) stalled() (bool, error) {
 	select {
 	case <-b.asked:
-		return false
+		return false, b.err
 	default:
-		return true
+		return true, nil
 	}
 }
 

@@ -3,6 +3,7 @@
 package load
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -113,10 +114,13 @@ func (t *turns) end() error {
 	}
 	b, kind := t.beside, t.kind()
 	t.beside = nil
-	stalled := b.stalled()
+	stalled, err := b.stalled()
 	b.close()
-	if stalled != (kind == Stalls) {
-		return fmt.Errorf("the connection beside the others is to be one that %s, and is not", kind)
+	if err == nil && stalled != (kind == Stalls) {
+		err = errors.New("it does the other")
+	}
+	if err != nil {
+		return fmt.Errorf("the connection beside the others is to be one that %s: %w", kind, err)
 	}
 	return nil
 }
