@@ -98,6 +98,8 @@ func (l *link) event(e *pluginv1.Event) (done bool, err error) {
 	switch {
 	case e.GetSeq() == 0 || l.silent:
 		return false, nil
+	case l.how == "foreign-session" && l.before != nil && e.GetActor() == l.before.GetActor():
+		return false, nil // its session may end before there is another; acked now, that would be in disorder
 	case e.GetFrame() != nil:
 		return l.frame(e)
 	case e.GetOpened() != nil:
