@@ -5,10 +5,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	"github.com/protocol-bridge/bridge/bench/load"
+	"github.com/protocol-bridge/bridge/internal/freeport"
 )
 
 // meshHCL has end users who are on a channel from the start.
@@ -125,7 +125,7 @@ func (b *bench) clusterOnce() (pair [2]sample, err error) {
 // nodes starts two nodes of a cluster, each of which may wait for the other; where one does not start the other
 // is returned all the same.
 func (b *bench) nodes() (nodes [2]*server, err error) {
-	addresses, err := freeAddresses(len(nodes))
+	addresses, err := freeport.Addresses(len(nodes))
 	if err != nil {
 		return nodes, err
 	}
@@ -140,18 +140,4 @@ func (b *bench) nodes() (nodes [2]*server, err error) {
 	}
 	err = errors.Join(<-errs, <-errs)
 	return nodes, err
-}
-
-// freeAddresses are some of this machine at which nobody listens.
-func freeAddresses(n int) ([]string, error) {
-	list := make([]string, n)
-	for i := range list {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		list[i] = l.Addr().String()
-	}
-	return list, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/protocol-bridge/bridge/internal/freeport"
 	"github.com/protocol-bridge/bridge/internal/redact"
 )
 
@@ -42,14 +43,9 @@ func end(t *testing.T, b *Broker) {
 // freeAddresses are of ports that nobody listens on.
 func freeAddresses(t *testing.T, n int) []string {
 	t.Helper()
-	list := make([]string, n)
-	for i := range list {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		list[i] = l.Addr().String()
+	list, err := freeport.Addresses(n)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return list
 }

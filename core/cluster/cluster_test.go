@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -18,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/protocol-bridge/bridge/core/broker"
+	"github.com/protocol-bridge/bridge/internal/freeport"
 	clusterv1 "github.com/protocol-bridge/bridge/proto/bridge/cluster/v1"
 )
 
@@ -81,14 +81,9 @@ func (b *syncBuffer) String() string {
 
 func freeAddresses(t *testing.T, n int) []string {
 	t.Helper()
-	list := make([]string, n)
-	for i := range list {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		list[i] = l.Addr().String()
+	list, err := freeport.Addresses(n)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return list
 }

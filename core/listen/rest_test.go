@@ -190,19 +190,7 @@ func TestAtRest(t *testing.T) { //nolint:tparallel // beside each other, and not
 				t.Parallel()
 				p := newPeer()
 				p.limits.CloseTimeout = time.Second
-				cfg := Config{}
-				var f *fixture
-				var c *raw
-				if how == "TLS" {
-					cfg.Certificate = newCertificate(t, 1)
-					f = start(t, p, cfg)
-					c, _ = f.dialTLS(t, clientTLS())
-					c.send(t, handshakeText)
-					c.head(t)
-				} else {
-					f = start(t, p, cfg)
-					c = f.rawSocket(t, "")
-				}
+				f, c := startOver(t, how, p, Config{})
 				s := p.session1(t)
 				f.settled(t, 1)
 				run(t, f, c, s)
@@ -266,25 +254,28 @@ func TestEventOfAnother(t *testing.T) {
 	}
 }
 
+// startOver starts a server and opens a WebSocket, plain or over TLS.
+func startOver(t *testing.T, how string, p *peer, cfg Config) (*fixture, *raw) {
+	t.Helper()
+	if how == "plain" {
+		f := start(t, p, cfg)
+		return f, f.rawSocket(t, "")
+	}
+	cfg.Certificate = newCertificate(t, 1)
+	f := start(t, p, cfg)
+	c, _ := f.dialTLS(t, clientTLS())
+	c.send(t, handshakeText)
+	c.head(t)
+	return f, c
+}
+
 // TestPingsAtRest: a client that is silent is sent pings, and is closed
 // when it does not.
 func TestPingsAtRest(t *testing.T) {
 	for _, how := range []string{"plain", "TLS"} {
 		t.Run(how, func(t *testing.T) {
 			p := newPeer()
-			cfg := Config{PingInterval: 50 * time.Millisecond, PongTimeout: time.Second}
-			var c *raw
-			var f *fixture
-			if how == "TLS" {
-				cfg.Certificate = newCertificate(t, 1)
-				f = start(t, p, cfg)
-				c, _ = f.dialTLS(t, clientTLS())
-				c.send(t, handshakeText)
-				c.head(t)
-			} else {
-				f = start(t, p, cfg)
-				c = f.rawSocket(t, "")
-			}
+			f, c := startOver(t, how, p, Config{PingInterval: 50 * time.Millisecond, PongTimeout: time.Second})
 			f.settled(t, 1)
 			for range 5 {
 				if got := c.read(t, 2); got != pingText {

@@ -5,11 +5,12 @@ package harness
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/protocol-bridge/bridge/internal/freeport"
 )
 
 // ClusterSecret is what nodes of a cluster have in common.
@@ -18,14 +19,9 @@ const ClusterSecret = "between nodes"
 // FreeAddresses are n addresses of this machine that nobody listens at.
 func FreeAddresses(t testing.TB, n int) []string {
 	t.Helper()
-	list := make([]string, n)
-	for i := range list {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		list[i] = l.Addr().String()
+	list, err := freeport.Addresses(n)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return list
 }
